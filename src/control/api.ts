@@ -1,0 +1,109 @@
+/** What the control plane can be asked to do, by the management API and later by other front doors. */
+import type { EndReason, SessionStage } from "../port/messages.ts";
+import type { ProtocolName } from "../port/snapshot.ts";
+
+/** Why an operation was not done. The admin API maps `code` to a status; `message` is one line for the caller. */
+export class ControlError extends Error {
+  override readonly name = "ControlError";
+  constructor(
+    readonly code: "invalid" | "unknown" | "read-only" | "failed",
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+export interface Stats {
+  readonly cache_hits: number;
+  readonly cache_misses: number;
+  /** 0 to 100, two decimals. */
+  readonly hit_rate_pct: number;
+  readonly cache_entries: number;
+  readonly active_connections: number;
+}
+
+export interface LegStatus {
+  readonly protocol: ProtocolName;
+  readonly consecutive_failures: number;
+  readonly failure_sources: number;
+  readonly host_level_failure: boolean;
+  readonly down: boolean;
+}
+
+export interface DestinationStatus {
+  readonly destination: string;
+  readonly consecutive_failures: number;
+  readonly failure_sources: number;
+  readonly host_level_failure: boolean;
+  readonly down: boolean;
+  readonly legs: readonly LegStatus[];
+}
+
+export interface MappingView {
+  readonly identifier: string;
+  readonly normalized: string;
+  readonly destination: string;
+  readonly routed_to_default: boolean;
+  readonly cached: boolean;
+}
+
+export interface SessionView {
+  readonly id: string;
+  readonly listener: string;
+  readonly protocol: ProtocolName;
+  readonly client: string;
+  readonly stage: SessionStage;
+  /** Normalized; null before a login. */
+  readonly identifier: string | null;
+  readonly destination: string | null;
+  /** RFC 3339, UTC. */
+  readonly since: string;
+  readonly bytes_in: number;
+  readonly bytes_out: number;
+}
+
+export interface SessionFilter {
+  readonly identifier?: string;
+  readonly destination?: string;
+  readonly listener?: string;
+  /** An address without port. */
+  readonly client?: string;
+}
+
+/** One step of how an account is routed, in order, in words. */
+export interface Explanation {
+  readonly identifier: string;
+  readonly steps: readonly { readonly step: string; readonly result: string }[];
+  readonly destination: string | null;
+  /** Why a login of this account would be refused now, or null. */
+  readonly refused: string | null;
+}
+
+export interface Readiness {
+  readonly ready: boolean;
+  readonly reasons: readonly string[];
+}
+
+/** All identifiers are taken as given and normalized inside. Methods throw ControlError. */
+export interface ControlPlane {
+  readiness(): Readiness;
+  stats(): Promise<Stats>;
+  destinations(): readonly DestinationStatus[];
+  resetDestination(destination: string): void;
+  mapping(identifier: string): Promise<MappingView>;
+  setMapping(identifier: string, destination: string): Promise<void>;
+  /** True when there was one. */
+  deleteMapping(identifier: string): Promise<boolean>;
+  reloadMappings(): Promise<void>;
+  /** One identifier, or the whole cache. */
+  invalidate(identifier: string | null): Promise<void>;
+  /** Answers how many sessions were ended. */
+  kick(identifier: string): Promise<number>;
+  delay(identifier: string, seconds: number): Promise<void>;
+  /** The note names what needs a restart. */
+  reloadConfig(): Promise<{ readonly reloaded: true; readonly note: string }>;
+  sessions(filter: SessionFilter): Promise<readonly SessionView[]>;
+  /** False when there is no such session. */
+  closeSession(id: string, reason: EndReason): Promise<boolean>;
+  explain(identifier: string): Promise<Explanation>;
+}

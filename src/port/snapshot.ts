@@ -1,0 +1,113 @@
+/**
+ * The immutable configuration as the data plane sees it. The control plane builds one from the
+ * validated configuration file for each generation; a worker never reads a file or the environment.
+ * All durations are milliseconds.
+ */
+
+/** Protocols that a listener can speak and a destination can have a leg for. */
+export type ProtocolName =
+  | "imap"
+  | "pop3"
+  | "managesieve"
+  | "submission"
+  | "smtp"
+  | "lmtp"
+  | "http";
+
+/** How TLS starts on a listener or a leg. */
+export type TlsMode = "implicit" | "starttls" | "plain";
+
+/** How a leg is told the client's address: PROXY v2, XCLIENT (for IMAP: ID), or not at all. */
+export type Forwarding = "proxy" | "xclient" | "none";
+
+/** A socket address with a literal IP. */
+export interface SocketAddress {
+  readonly hostname: string;
+  readonly port: number;
+}
+
+/** One bound listener. */
+export interface ListenerSnapshot {
+  readonly name: string;
+  readonly protocol: ProtocolName;
+  readonly bind: readonly SocketAddress[];
+  readonly tls: TlsMode;
+  readonly proxyProtocol: "off" | "optional" | "required";
+  readonly proxyTrusted: readonly string[];
+  readonly maxConnections: number;
+  readonly preauthTimeout: number;
+  readonly maxAuthAttempts: number;
+}
+
+/** How the certificate of a TLS leg is judged. `pin` is the SHA-256 of the exact certificate, lower-case hex. */
+export type LegTrust =
+  | { readonly kind: "store"; readonly serverName: string }
+  | {
+    readonly kind: "pin";
+    readonly serverName: string;
+    readonly sha256: string;
+  }
+  | { readonly kind: "none"; readonly serverName: string };
+
+/** One protocol of a destination, with everything that is needed to dial it. */
+export interface LegSnapshot {
+  readonly destination: string;
+  readonly protocol: ProtocolName;
+  readonly host: string;
+  readonly port: number;
+  readonly tls: TlsMode;
+  readonly trust: LegTrust;
+  readonly clientCertificate?: {
+    readonly certPem: string;
+    readonly keyPem: string;
+  };
+  readonly forwarding: Forwarding;
+  readonly sourceIps: readonly string[];
+  readonly hideAuthErrors: boolean;
+  readonly allowPlaintextAuth: boolean;
+}
+
+export interface DestinationSnapshot {
+  readonly name: string;
+  readonly legs: Readonly<Partial<Record<ProtocolName, LegSnapshot>>>;
+}
+
+/** A certificate for listeners. `names` are lower-case DNS names, possibly `*.example.com` or `*`. */
+export interface CertificateSnapshot {
+  readonly certPem: string;
+  readonly keyPem: string;
+  readonly names: readonly string[];
+  readonly isDefault: boolean;
+}
+
+/** SASL mechanisms that the proxy can accept and replay. */
+export type Mechanism = "PLAIN" | "LOGIN" | "OAUTHBEARER" | "XOAUTH2";
+
+/** What a protocol says of itself before login. */
+export interface ImapCapabilities {
+  readonly banner: string;
+  /** Capability words without AUTH=, STARTTLS and LOGINDISABLED, which follow from the state. */
+  readonly advertise: readonly string[];
+  readonly sasl: readonly Mechanism[];
+  readonly allowPlainAuthWithoutTls: boolean;
+}
+
+export interface WorkerSnapshot {
+  readonly generation: number;
+  /** Name for greetings; undefined: the local address of the connection. */
+  readonly hostname: string | undefined;
+  readonly listeners: readonly ListenerSnapshot[];
+  readonly destinations: Readonly<Record<string, DestinationSnapshot>>;
+  readonly defaultDestination: string;
+  readonly normalize: "none" | "lowercase";
+  readonly masterUserSeparators: readonly string[];
+  readonly jwtUsernameClaim: string;
+  readonly capabilities: { readonly imap: ImapCapabilities };
+  readonly certificates: readonly CertificateSnapshot[];
+  readonly minTlsVersion: "1.2" | "1.3";
+  readonly bridgeIdle: number;
+  readonly backendTimeout: number;
+  readonly connectRetries: number;
+  /** TTL that the proxy gives a chain that starts here (spec section 8). */
+  readonly proxyTtl: number;
+}
