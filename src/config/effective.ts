@@ -1,0 +1,44 @@
+/** Values that follow from several keys, worked out in one place. */
+import { isIP } from "node:net";
+import type { Forwarding, ProtocolName } from "../port/snapshot.ts";
+import type { Config, DestinationConfig, LegConfig } from "./schema.ts";
+
+/** The declared destination of that name. Names come from clients of the API: inherited properties must not count. */
+export function destinationOf(
+  config: Config,
+  name: string,
+): DestinationConfig | undefined {
+  return Object.hasOwn(config.destination, name)
+    ? config.destination[name]
+    : undefined;
+}
+
+/** The leg of a destination for a protocol, if it has one. */
+export function legOf(
+  config: Config,
+  destination: string,
+  protocol: ProtocolName,
+): LegConfig | undefined {
+  return destinationOf(config, destination)?.protocol[protocol];
+}
+
+/** How a leg forwards the client's address: its own key, else the destination's, else by `proxy_protocol`. */
+export function legForwarding(
+  config: Config,
+  destination: string,
+  protocol: ProtocolName,
+): Forwarding {
+  const target = destinationOf(config, destination);
+  return target?.protocol[protocol]?.forwarding ?? target?.forwarding ??
+    (target?.proxy_protocol === false ? "none" : "proxy");
+}
+
+/** Name for SNI and verification of a destination's TLS legs. */
+export function serverName(destination: DestinationConfig): string {
+  return destination.tls_server_name ?? destination.host;
+}
+
+/** True when the host is a literal address, which needs a `tls_server_name` on TLS legs. */
+export function isAddress(host: string): boolean {
+  return isIP(host) !== 0;
+}

@@ -1,0 +1,77 @@
+/**
+ * The whole configuration, declared once: keys, types, defaults, prose, and what a reload may change.
+ * The loader, the reference page and the JSON Schema are made from it. Keys are those of the TOML file;
+ * durations come out as milliseconds.
+ */
+import { z } from "zod";
+import { key } from "./scalars.ts";
+import { adminSchema } from "./schema_admin.ts";
+import { capabilitiesSchema, oauthSchema } from "./schema_capabilities.ts";
+import { destinationSchema, legSchema } from "./schema_destination.ts";
+import { httpSchema } from "./schema_http.ts";
+import { listenerSchema } from "./schema_listener.ts";
+import { mappingSchema, routingSchema } from "./schema_mapping.ts";
+import {
+  certificateSchema,
+  serverSchema,
+  tlsProtocolsSchema,
+} from "./schema_server.ts";
+
+/** Tables that the operator names. */
+const named = <T extends z.ZodType>(schema: T) =>
+  z.record(z.string(), schema).prefault({});
+
+export const configSchema = z.object({
+  server: key(serverSchema.prefault({}), {
+    description: "The process, its time limits and the breaker.",
+  }),
+  tls: key(
+    z.object({
+      certificate: key(named(certificateSchema), {
+        description:
+          "Certificates for clients. Files are read again at each reload.",
+      }),
+      protocols: key(tlsProtocolsSchema.prefault({}), {
+        description: "TLS towards clients.",
+      }),
+    }).prefault({}),
+    { description: "TLS towards clients." },
+  ),
+  listener: key(named(listenerSchema), {
+    description: "Sockets that clients connect to.",
+  }),
+  destination: key(named(destinationSchema), {
+    description: "Backends.",
+  }),
+  routing: key(routingSchema.prefault({} as never), {
+    description: "Which destination a session without a mapping takes.",
+  }),
+  mapping: key(mappingSchema.prefault({} as never), {
+    description: "Where it is kept which account is on which destination.",
+  }),
+  capabilities: key(capabilitiesSchema.prefault({}), {
+    description: "What the proxy says of itself before login.",
+  }),
+  oauth: key(oauthSchema.prefault({}), {
+    description: "How the account is found in OAuth tokens.",
+  }),
+  http: key(httpSchema.prefault({}), { description: "HTTP listeners." }),
+  admin: key(adminSchema.optional(), {
+    description: "The management API. Without this table there is none.",
+    unset: "no management API",
+  }),
+});
+
+/** A validated configuration, immutable by convention: a change makes a new one. */
+export type Config = z.output<typeof configSchema>;
+export type ServerConfig = Config["server"];
+export type ListenerConfig = z.output<typeof listenerSchema>;
+export type DestinationConfig = z.output<typeof destinationSchema>;
+export type LegConfig = z.output<typeof legSchema>;
+export type AdminConfig = z.output<typeof adminSchema>;
+export type MappingConfig = Config["mapping"];
+
+/** JSON Schema (2020-12) of the file's content. */
+export function configJsonSchema(): Record<string, unknown> {
+  return z.toJSONSchema(configSchema, { io: "input", unrepresentable: "any" });
+}

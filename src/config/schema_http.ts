@@ -1,0 +1,75 @@
+/** `[http]` and `[[http.route]]`. */
+import { z } from "zod";
+import { duration, expected, key, oneOf, text, whole } from "./scalars.ts";
+
+const filled = (what: string) => text(what, (value) => value.length > 0);
+
+/** `param`, `header` and `regex` belong to one `from` each; the rules check which must be there. */
+const extractSchema = z.object({
+  from: key(oneOf(["authorization", "query", "header", "body"]), {
+    description:
+      "`authorization`: Basic user or Bearer token; `query`, `header`, `body`: as the key beside it says.",
+  }),
+  param: key(filled("the name of a query parameter").optional(), {
+    description: "Query parameter that holds the identifier, for `query`.",
+    unset: "required for `query`",
+  }),
+  header: key(
+    text(
+      "the name of a header",
+      (value) => /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(value),
+    ).optional(),
+    {
+      description: "Header that holds the identifier, for `header`.",
+      unset: "required for `header`",
+    },
+  ),
+  regex: key(filled("a regular expression (RE2 syntax)").optional(), {
+    description:
+      "Regular expression (RE2 syntax) whose first group is the identifier, for `body`.",
+    unset: "required for `body`",
+  }),
+});
+
+const routeSchema = z.object({
+  match: key(filled("a path pattern"), {
+    description:
+      "Pattern for the path, tried with and without a trailing slash: `*`, `**`, `?`, `[…]`, `{a,b}`.",
+  }),
+  destination: key(filled("the name of a destination").optional(), {
+    description:
+      "Where all matching requests go; `default` is the default destination.",
+    unset: "`extract` decides",
+  }),
+  extract: key(extractSchema.optional(), {
+    description: "Where the identifier is found.",
+    unset: "`destination` decides",
+  }),
+  fallback: key(filled("the name of a destination").optional(), {
+    description:
+      "Destination for requests without an identifier; `default` is the default destination.",
+    unset: "404",
+  }),
+});
+
+export const httpSchema = z.object({
+  route: key(
+    z.array(routeSchema, expected("tables [[http.route]]")).prefault([]),
+    { description: "Rules in order; the first that matches wins." },
+  ),
+  body_extract_cap: key(whole(0, 64 * 1024 * 1024).prefault(65536), {
+    description: "Bytes of a body that are read to find an identifier.",
+  }),
+  max_head_size: key(whole(1024, 16 * 1024 * 1024).prefault(65536), {
+    description: "Bytes of a request's or reply's head.",
+  }),
+  relay_idle: key(duration().prefault("60s"), {
+    description: "Silence in the middle of a request or reply that ends it.",
+  }),
+  keepalive_timeout: key(duration().prefault("75s"), {
+    description: "How long a connection waits for its next request.",
+  }),
+  max_keepalive_requests: key(whole(1, 1_000_000_000).prefault(1000), {
+    description: "Requests on one connection.",
+  }),
+});

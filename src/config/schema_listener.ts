@@ -1,0 +1,57 @@
+/** `[listener.NAME]`. */
+import { z } from "zod";
+import { PROTOCOLS } from "./protocols.ts";
+import {
+  cidr,
+  duration,
+  endpoint,
+  expected,
+  key,
+  oneOf,
+  whole,
+} from "./scalars.ts";
+
+export const TLS_MODES = ["implicit", "starttls", "plain"] as const;
+
+export const listenerSchema = z.object({
+  protocol: key(oneOf(PROTOCOLS), {
+    description: "What is spoken here.",
+  }),
+  bind: key(
+    z.array(endpoint(), expected("a list of addresses with ports"))
+      .min(1, { error: "must name at least one address" }),
+    {
+      description:
+        'Addresses to listen on, such as "0.0.0.0:993" and "[::]:993".',
+    },
+  ),
+  tls: key(oneOf(TLS_MODES), {
+    description:
+      "`implicit`: TLS from the first byte; `starttls`: offered in the dialogue (not for smtp, lmtp and http); `plain`: none.",
+  }),
+  proxy_protocol: key(oneOf(["off", "optional", "required"]).prefault("off"), {
+    description:
+      "Whether a PROXY header comes before everything else: `optional` takes it when it is there, `required` drops connections without it. Only peers in `proxy_trusted` may send one.",
+  }),
+  proxy_trusted: key(
+    z.array(cidr(), expected("a list of address ranges")).prefault([]),
+    {
+      description:
+        "Peers that may say who the client is, by PROXY header, XCLIENT or ID. Required unless `proxy_protocol` is off.",
+    },
+  ),
+  max_connections: key(whole(1, 10_000_000).prefault(8192), {
+    description:
+      "Connections at once; further ones are closed at once and counted.",
+  }),
+  preauth_timeout: key(duration().prefault("30s"), {
+    description: "Time from the connection to the login command.",
+  }),
+  max_auth_attempts: key(whole(1, 1000).prefault(3), {
+    description: "Failed logins after which the connection is closed.",
+  }),
+  forwarded: key(oneOf(["off", "trust"]).prefault("off"), {
+    description:
+      "http only: `trust` keeps the client's Forwarded and X-Forwarded-For headers.",
+  }),
+});
