@@ -42,3 +42,23 @@ export function serverName(destination: DestinationConfig): string {
 export function isAddress(host: string): boolean {
   return isIP(host) !== 0;
 }
+
+/** Capabilities that follow from the state of the connection; a fixed promise of them would be untrue. */
+export function isOwnCapability(word: string): boolean {
+  return /^(AUTH[= ].*|AUTH|STARTTLS|LOGINDISABLED|XCLIENT( .*)?)$/i.test(word);
+}
+
+/** What `[capabilities.imap] advertise` leaves to promise before the connection's state adds its own. */
+export function advertisedImap(config: Config): readonly string[] | "probe" {
+  const { advertise } = config.capabilities.imap;
+  return advertise === "probe"
+    ? advertise
+    : advertise.filter((word) => !isOwnCapability(word));
+}
+
+/** Likewise the EHLO keywords of `[capabilities.submission]`. */
+export function advertisedEhlo(config: Config): readonly string[] {
+  return config.capabilities.submission.ehlo.filter((word) =>
+    !isOwnCapability(word)
+  );
+}

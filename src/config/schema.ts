@@ -43,10 +43,10 @@ export const configSchema = z.object({
   destination: key(named(destinationSchema), {
     description: "Backends.",
   }),
-  routing: key(routingSchema.prefault({} as never), {
+  routing: key(routingSchema, {
     description: "Which destination a session without a mapping takes.",
   }),
-  mapping: key(mappingSchema.prefault({} as never), {
+  mapping: key(mappingSchema, {
     description: "Where it is kept which account is on which destination.",
   }),
   capabilities: key(capabilitiesSchema.prefault({}), {

@@ -1,0 +1,105 @@
+/** Rules about destinations and their legs. */
+import { isAddress } from "../effective.ts";
+import { hasStartTls, isPassThrough, PROTOCOLS } from "../protocols.ts";
+import type { ConfigDraft } from "../walk.ts";
+import { type DestinationDraft, eachDestination, type Rule } from "./rule.ts";
+
+type Protocol = (typeof PROTOCOLS)[number];
+type LegDraft = NonNullable<
+  NonNullable<DestinationDraft["protocol"]>[Protocol]
+>;
+
+function* eachLeg(
+  draft: ConfigDraft,
+): Generator<[string, DestinationDraft, Protocol, LegDraft]> {
+  for (const [name, destination] of eachDestination(draft)) {
+    for (const protocol of PROTOCOLS) {
+      const leg = destination.protocol?.[protocol];
+      if (leg !== undefined) yield [name, destination, protocol, leg];
+    }
+  }
+}
+
+const legPath = (name: string, protocol: Protocol, key: string) => [
+  "destination",
+  name,
+  "protocol",
+  protocol,
+  key,
+];
+
+export const legStartTls: Rule = (draft, issues) => {
+  for (const [name, , protocol, leg] of eachLeg(draft)) {
+    if (leg.tls === "starttls" && !hasStartTls(protocol)) {
+      issues.problem(
+        legPath(name, protocol, "tls"),
+        `starttls is not possible for ${protocol}: use "implicit" or "plain"`,
+      );
+    }
+  }
+};
+
+export const plaintextLeg: Rule = (draft, issues) => {
+  for (const [name, destination, protocol, leg] of eachLeg(draft)) {
+    if (
+      leg.tls === "plain" && !isPassThrough(protocol) &&
+      destination.allow_plaintext_auth === false
+    ) {
+      issues.problem(
+        legPath(name, protocol, "tls"),
+        `"plain" would send passwords in clear: use "implicit"${
+          hasStartTls(protocol) ? ' or "starttls"' : ""
+        }, or set allow_plaintext_auth = true on destination ${name}`,
+      );
+    }
+  }
+};
+
+export const serverNameForAddress: Rule = (draft, issues) => {
+  for (const [name, destination] of eachDestination(draft)) {
+    const { host } = destination;
+    if (
+      host === undefined || !isAddress(host) ||
+      destination.tls_server_name !== undefined
+    ) continue;
+    const legs = PROTOCOLS.filter((protocol) => {
+      const tls = destination.protocol?.[protocol]?.tls;
+      return tls !== undefined && tls !== "plain";
+    });
+    if (legs.length === 0) continue;
+    issues.problem(
+      ["destination", name, "tls_server_name"],
+      `required because host is an IP address and ${
+        legs.length === 1
+          ? `leg ${legs[0]} uses`
+          : `legs ${legs.join(", ")} use`
+      } TLS`,
+    );
+  }
+};
+
+export const clientCertificatePair: Rule = (draft, issues) => {
+  for (const [name, destination] of eachDestination(draft)) {
+    const cert = destination.tls_client_cert !== undefined;
+    const key = destination.tls_client_key !== undefined;
+    if (cert === key) continue;
+    issues.problem(
+      ["destination", name, cert ? "tls_client_key" : "tls_client_cert"],
+      `required because ${
+        cert ? "tls_client_cert" : "tls_client_key"
+      } is set: give both or neither`,
+    );
+  }
+};
+
+export const invalidCertificates: Rule = (draft, issues) => {
+  for (const [name, destination] of eachDestination(draft)) {
+    if (destination.tls_allow_invalid_certs !== true) continue;
+    issues.warn(
+      ["destination", name, "tls_allow_invalid_certs"],
+      destination.tls_pinned_cert_sha256 === undefined
+        ? "any certificate is accepted, so whoever is on the way can read passwords: prefer tls_pinned_cert_sha256"
+        : "has no effect beside tls_pinned_cert_sha256, which decides",
+    );
+  }
+};

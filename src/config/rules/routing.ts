@@ -1,0 +1,136 @@
+/** Rules about which destination a session takes, and where mappings come from. */
+import { isPassThrough } from "../protocols.ts";
+import {
+  declaredDestinations,
+  eachListener,
+  findDestination,
+  type Rule,
+} from "./rule.ts";
+
+export const defaultDestination: Rule = (draft, issues) => {
+  const name = draft.routing?.default_destination;
+  if (name === undefined) return;
+  const target = findDestination(draft, name);
+  if (target === undefined) {
+    issues.problem(
+      ["routing", "default_destination"],
+      `destination ${JSON.stringify(name)} is not declared; ${
+        declaredDestinations(draft)
+      }`,
+    );
+    return;
+  }
+  for (const [listener, { protocol }] of eachListener(draft)) {
+    if (
+      protocol !== undefined && !isPassThrough(protocol) &&
+      target.protocol !== undefined && target.protocol[protocol] === undefined
+    ) {
+      issues.problem(
+        ["listener", listener, "protocol"],
+        `the default destination ${name} has no leg for ${protocol}: add [destination.${name}.protocol.${protocol}]`,
+      );
+    }
+  }
+};
+
+export const passThroughDestination: Rule = (draft, issues) => {
+  const name = draft.routing?.smtp_passthrough_destination;
+  const bridged = eachListener(draft).flatMap(([listener, { protocol }]) =>
+    protocol !== undefined && isPassThrough(protocol)
+      ? [{ listener, protocol }]
+      : []
+  );
+  if (name === undefined) {
+    if (bridged.length > 0) {
+      const { listener, protocol } = bridged[0]!;
+      issues.problem(
+        ["routing", "smtp_passthrough_destination"],
+        `required because listener ${listener} speaks ${protocol}`,
+      );
+    }
+    return;
+  }
+  const target = findDestination(draft, name);
+  if (target === undefined) {
+    issues.problem(
+      ["routing", "smtp_passthrough_destination"],
+      `destination ${JSON.stringify(name)} is not declared; ${
+        declaredDestinations(draft)
+      }`,
+    );
+    return;
+  }
+  for (const { listener, protocol } of bridged) {
+    if (
+      target.protocol !== undefined && target.protocol[protocol] === undefined
+    ) {
+      issues.problem(
+        ["listener", listener, "protocol"],
+        `the pass-through destination ${name} has no leg for ${protocol}: add [destination.${name}.protocol.${protocol}]`,
+      );
+    }
+  }
+};
+
+export const mappingSource: Rule = (draft, issues) => {
+  const source = draft.mapping?.source;
+  if (source !== undefined && draft.mapping?.[source] === undefined) {
+    issues.problem(
+      ["mapping", source],
+      `required because mapping.source is "${source}": add [mapping.${source}]`,
+    );
+  }
+};
+
+export const writableSql: Rule = (draft, issues) => {
+  const sql = draft.mapping?.sql;
+  if (sql === undefined) return;
+  if ((sql.upsert_query === undefined) !== (sql.delete_query === undefined)) {
+    const set = sql.upsert_query === undefined
+      ? "delete_query"
+      : "upsert_query";
+    issues.warn(
+      ["mapping", "sql", set],
+      "mappings stay read-only unless both upsert_query and delete_query are set",
+    );
+  }
+};
+
+const EXTRACT_KEYS = {
+  authorization: undefined,
+  query: "param",
+  header: "header",
+  body: "regex",
+} as const;
+
+export const routeTargets: Rule = (draft, issues) => {
+  (draft.http?.route ?? []).forEach((route, i) => {
+    const path = ["http", "route", i];
+    for (const key of ["destination", "fallback"] as const) {
+      const name = route[key];
+      if (
+        name !== undefined && name !== "default" &&
+        findDestination(draft, name) === undefined
+      ) {
+        issues.problem(
+          [...path, key],
+          `destination ${JSON.stringify(name)} is not declared; ${
+            declaredDestinations(draft)
+          }`,
+        );
+      }
+    }
+    const { destination, extract } = route;
+    if ((destination === undefined) === (extract === undefined)) {
+      issues.problem(path, "must have either destination or extract");
+    }
+    const from = extract?.from;
+    const needed = from === undefined ? undefined : EXTRACT_KEYS[from];
+    if (needed !== undefined && extract?.[needed] === undefined) {
+      issues.problem(
+        [...path, "extract", needed],
+        `required because from is "${from}"`,
+      );
+    }
+  });
+};

@@ -1,0 +1,29 @@
+/** Every rule that needs nothing but the document and the environment. Those that look outside are in resources.ts. */
+import type { Rule } from "./rule.ts";
+import * as destinations from "./destinations.ts";
+import * as dialogue from "./dialogue.ts";
+import * as listeners from "./listeners.ts";
+import * as routing from "./routing.ts";
+
+export const RULES: readonly Rule[] = [
+  listeners.someListener,
+  listeners.listenerStartTls,
+  listeners.proxyTrusted,
+  listeners.distinctBinds,
+  listeners.httpRoutes,
+  listeners.cipherSuites,
+  listeners.certificates,
+  destinations.legStartTls,
+  destinations.plaintextLeg,
+  destinations.serverNameForAddress,
+  destinations.clientCertificatePair,
+  destinations.invalidCertificates,
+  routing.defaultDestination,
+  routing.passThroughDestination,
+  routing.mappingSource,
+  routing.writableSql,
+  routing.routeTargets,
+  dialogue.saslTwice,
+  dialogue.ownCapabilities,
+  dialogue.adminToken,
+];
