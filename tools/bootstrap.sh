@@ -43,15 +43,24 @@ download() {
   elif have node; then
     node --input-type=module -e '
       import { writeFileSync } from "node:fs";
-      const reply = await fetch(process.argv[1], { signal: AbortSignal.timeout(300_000) });
-      if (!reply.ok) throw new Error(`HTTP ${reply.status}`);
-      writeFileSync(process.argv[2], Buffer.from(await reply.arrayBuffer()));
+      const [url, file] = process.argv.slice(1);
+      try {
+        const reply = await fetch(url, { signal: AbortSignal.timeout(300_000) });
+        if (!reply.ok) throw new Error(`HTTP ${reply.status}`);
+        writeFileSync(file, Buffer.from(await reply.arrayBuffer()));
+      } catch (error) {
+        console.error(`${url}: ${error.cause?.message ?? error.message}`);
+        process.exit(1);
+      }
     ' "$1" "$2"
   elif have python3; then
     python3 -c '
 import shutil, sys, urllib.request
-with urllib.request.urlopen(sys.argv[1], timeout=30) as reply, open(sys.argv[2], "wb") as out:
-    shutil.copyfileobj(reply, out)' "$1" "$2"
+try:
+    with urllib.request.urlopen(sys.argv[1], timeout=30) as reply, open(sys.argv[2], "wb") as out:
+        shutil.copyfileobj(reply, out)
+except OSError as error:
+    sys.exit("%s: %s" % (sys.argv[1], error))' "$1" "$2"
   else
     say "no curl, wget, node or python3 to download with"
     return 1
@@ -62,9 +71,9 @@ from_wheel() {
   have python3 || { say "no python3"; return 1; }
   if [ $member = denort ]; then
     set -- $DENORT_WHEEL
-    python3 "$root/tools/wheel.py" "$1" "$2" "$new" --stub
+    python3 "$root/tools/wheel.py" "$1" "$2" $arch "$new" --stub
   else
-    python3 "$root/tools/wheel.py" "deno==$version" deno "$new"
+    python3 "$root/tools/wheel.py" "deno==$version" deno $arch "$new"
   fi
 }
 

@@ -4,7 +4,7 @@ export interface Violation {
   message: string;
 }
 
-/** The shared vocabulary: every folder may import these, except `net`, which stays free of it. */
+/** The shared vocabulary: every folder may import these; `net` takes only types from them. */
 const SHARED = ["port", "config", "observe"];
 
 /**
@@ -76,7 +76,8 @@ const BANS: Ban[] = [
   },
 ];
 
-const IMPORT = /(?:\bfrom\s*|\bimport\s*\(?\s*)"(\.[^"]*)"/g;
+const IMPORT =
+  /(import type \{[^}]*\} )?(?:\bfrom\s*|\bimport\s*\(?\s*)"(\.[^"]*)"/g;
 
 /** The folder of src that a project path lies in; "" for a file directly in src, undefined outside. */
 function folderOf(path: string): string | undefined {
@@ -96,6 +97,7 @@ function withoutComments(source: string): string {
 function importProblem(
   from: string,
   to: string | undefined,
+  typeOnly: boolean,
 ): string | undefined {
   if (to === undefined) {
     return "src must not import from outside src: move the file into src";
@@ -105,12 +107,11 @@ function importProblem(
     return `src/${from} has no row in tools/boundary_rules.ts: add one that says what it may import`;
   }
   if (from === to || allowed === "*" || allowed.includes(to)) return undefined;
-  if (from !== "net" && SHARED.includes(to)) return undefined;
-  const others = from === "net" ? allowed : [...SHARED, ...allowed];
+  if (SHARED.includes(to) && (from !== "net" || typeOnly)) return undefined;
+  const list = [from, ...SHARED, ...allowed].map((name) => `src/${name}`);
   const instead = ALTERNATIVES[`${from}>${to}`] ??
-    `src/${from} may import ${
-      [from, ...others].map((name) => `src/${name}`).join(", ")
-    }`;
+    `src/${from} may import ${list.join(", ")}` +
+      (from === "net" ? " (of the latter three only types)" : "");
   return `src/${from} must not import src/${to}: ${instead}`;
 }
 
@@ -121,8 +122,12 @@ export function findViolations(path: string, source: string): Violation[] {
   const violations: Violation[] = [];
   const lineAt = (index: number) => code.slice(0, index).split("\n").length;
   for (const match of code.matchAll(IMPORT)) {
-    const target = new URL(match[1]!, `file:///${path}`).pathname.slice(1);
-    const message = importProblem(from, folderOf(target));
+    const target = new URL(match[2]!, `file:///${path}`).pathname.slice(1);
+    const message = importProblem(
+      from,
+      folderOf(target),
+      match[1] !== undefined,
+    );
     if (message !== undefined) {
       violations.push({ line: lineAt(match.index), message });
     }

@@ -48,6 +48,10 @@ Deno.test("findViolations follows the folders", () => {
     [1],
   );
   assert.deepEqual(
+    lines("src/net/tls.ts", 'import type { A } from "../port/snapshot.ts";'),
+    [],
+  );
+  assert.deepEqual(
     lines("src/route/cache.ts", 'import { a } from "../port/messages.ts";'),
     [],
   );

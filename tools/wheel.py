@@ -1,4 +1,4 @@
-"""Takes one executable out of a Python wheel: wheel.py NAME==VERSION SCRIPT OUT [--stub]
+"""Takes one executable out of a Python wheel: wheel.py NAME==VERSION SCRIPT ARCH OUT [--stub]
 
 The wheel comes by pip where pip exists, so that the host's index, proxy and certificate settings count;
 without pip, from the simple index that PIP_INDEX_URL or a pip.conf names. With --stub only the ELF file
@@ -10,7 +10,6 @@ import configparser
 import glob
 import html.parser
 import os
-import platform
 import re
 import shutil
 import ssl
@@ -21,8 +20,6 @@ import tempfile
 import urllib.parse
 import urllib.request
 import zipfile
-
-PLATFORM = "manylinux_2_27_" + platform.machine().replace("arm64", "aarch64")
 
 
 def pip_command():
@@ -36,10 +33,10 @@ def pip_command():
     return None
 
 
-def by_pip(pip, requirement, folder):
+def by_pip(pip, requirement, platform, folder):
     options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:"]
     # A wheel for the platform, whatever libc pip believes it runs on.
-    options += ["--platform", PLATFORM, "--dest", folder]
+    options += ["--platform", platform, "--dest", folder]
     if subprocess.run(pip + ["download"] + options + [requirement], stdout=sys.stderr).returncode != 0:
         sys.exit("wheel.py: pip could not get " + requirement)
 
@@ -72,7 +69,7 @@ class Links(html.parser.HTMLParser):
             self.hrefs.append(dict(attrs).get("href") or "")
 
 
-def by_index(requirement, folder):
+def by_index(requirement, platform, folder):
     base = index_url()
     if base is None:
         sys.exit("wheel.py: no pip, and no index-url in PIP_INDEX_URL or a pip.conf")
@@ -88,12 +85,12 @@ def by_index(requirement, folder):
     for href in links.hrefs:
         url = urllib.parse.urldefrag(urllib.parse.urljoin(page, href)).url
         file = urllib.parse.unquote(url.rsplit("/", 1)[-1])
-        if file.startswith(prefix) and file.endswith(".whl") and PLATFORM in file:
+        if file.startswith(prefix) and file.endswith(".whl") and platform in file:
             with urllib.request.urlopen(url, timeout=60, context=context) as reply:
                 with open(os.path.join(folder, file), "wb") as out:
                     shutil.copyfileobj(reply, out)
             return
-    sys.exit("wheel.py: the index has no wheel of %s for %s" % (requirement, PLATFORM))
+    sys.exit("wheel.py: the index has no wheel of %s for %s" % (requirement, platform))
 
 
 def elf_length(head):
@@ -106,17 +103,21 @@ def elf_length(head):
 
 
 def main():
-    requirement, script, out = sys.argv[1:4]
+    requirement, script, arch, out = sys.argv[1:5]
+    platform = "manylinux_2_27_" + arch
     with tempfile.TemporaryDirectory(dir=os.path.dirname(os.path.abspath(out))) as folder:
         pip = pip_command()
         if pip:
-            by_pip(pip, requirement, folder)
+            by_pip(pip, requirement, platform, folder)
         else:
-            by_index(requirement, folder)
+            try:
+                by_index(requirement, platform, folder)
+            except OSError as error:
+                sys.exit("wheel.py: the index: %s" % error)
         with zipfile.ZipFile(glob.glob(os.path.join(folder, "*.whl"))[0]) as wheel:
             member = next(n for n in wheel.namelist() if n.endswith(".data/scripts/" + script))
             content = wheel.read(member)
-    if "--stub" in sys.argv[4:]:
+    if "--stub" in sys.argv[5:]:
         content = content[: elf_length(content[:64])]
     with open(out, "wb") as target:
         target.write(content)
