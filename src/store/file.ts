@@ -1,0 +1,248 @@
+import {
+  type FileTable,
+  formatLine,
+  type ParseRules,
+  readTable,
+  sortedIdentifiers,
+} from "./file_table.ts";
+import { replaceFile } from "./replace_file.ts";
+import { upperBound } from "./sorting.ts";
+import {
+  type MappingPage,
+  type MappingStore,
+  StoreError,
+  type StoreHealth,
+} from "./store.ts";
+
+export interface FileStoreOptions extends ParseRules {
+  /** `[mapping.file] path`. */
+  readonly path: string;
+  /** Told what is odd in a file that is served all the same. */
+  readonly warn: (message: string) => void;
+}
+
+interface Change {
+  readonly identifier: string;
+  /** null: remove. */
+  readonly destination: string | null;
+  done(existed: boolean): void;
+  fail(error: unknown): void;
+}
+
+const LINES_A_WRITE = 4096;
+
+/**
+ * Mappings in a text file (see file_table.ts for its form), held in memory. A write replaces the
+ * whole file, sorted and tab-separated, so comments do not survive it; writes that arrive while one
+ * is under way share the next. Nothing in memory changes before the file has. A file that somebody
+ * else changed since it was read is never overwritten: it has to be reloaded first.
+ */
+export class FileStore implements MappingStore {
+  readonly source = "file";
+  readonly writable = true;
+  #table: FileTable;
+  #pending: Change[] = [];
+  /** The end of the chain of writes and reloads; never rejects. */
+  #last: Promise<void> = Promise.resolve();
+  #lastReloadFailure: string | null = null;
+
+  private constructor(
+    private readonly options: FileStoreOptions,
+    table: FileTable,
+  ) {
+    this.#table = table;
+  }
+
+  /** Throws StoreError "unavailable" (missing, unreadable) or "bad-data". */
+  static async open(options: FileStoreOptions): Promise<FileStore> {
+    const table = await readTable(options.path, options);
+    table.warnings.forEach(options.warn);
+    return new FileStore(options, table);
+  }
+
+  /** How many mappings there are. */
+  get size(): number {
+    return this.#table.entries.size;
+  }
+
+  get(identifier: string): Promise<string | null> {
+    return Promise.resolve(this.#table.entries.get(identifier) ?? null);
+  }
+
+  async set(identifier: string, destination: string): Promise<void> {
+    const wrong = this.unstorable(identifier) ??
+      unreadable("destination", destination);
+    if (wrong !== null) throw new StoreError("unstorable", wrong);
+    await this.#change(identifier, destination);
+  }
+
+  delete(identifier: string): Promise<boolean> {
+    return this.#change(identifier, null);
+  }
+
+  async list(after: string | null, limit: number): Promise<MappingPage> {
+    const { entries } = this.#table;
+    const sorted = await sortedIdentifiers(this.#table);
+    const start = after === null ? 0 : upperBound(sorted, after);
+    const page = sorted.slice(start, start + limit);
+    return {
+      mappings: page.map((identifier) => ({
+        identifier,
+        destination: entries.get(identifier) as string,
+      })),
+      next: start + limit < sorted.length ? page.at(-1) as string : null,
+    };
+  }
+
+  unstorable(identifier: string): string | null {
+    return unreadable("identifier", identifier);
+  }
+
+  reload(): Promise<void> {
+    return this.#enqueue(async () => {
+      try {
+        const table = await readTable(this.options.path, this.options);
+        table.warnings.forEach(this.options.warn);
+        if (table.entries.size === 0 && this.size > 0) {
+          this.options.warn(
+            `${this.options.path}: no mappings any more, there were ${this.size}`,
+          );
+        }
+        this.#table = table;
+        this.#lastReloadFailure = null;
+      } catch (error) {
+        this.#lastReloadFailure = error instanceof Error
+          ? error.message
+          : String(error);
+        throw error;
+      }
+    });
+  }
+
+  health(): Promise<StoreHealth> {
+    const failure = this.#lastReloadFailure;
+    return Promise.resolve({
+      serving: true,
+      problem: failure === null
+        ? null
+        : `the last reload failed, the mappings before it are served: ${failure}`,
+    });
+  }
+
+  /** What is wrong with the destinations in use by other rules than those at opening; none: []. */
+  problemsUnder(check: ParseRules["checkDestination"]): readonly string[] {
+    const problems: string[] = [];
+    for (const destination of new Set(this.#table.entries.values())) {
+      const wrong = check(destination);
+      if (wrong !== null) problems.push(`${this.options.path}: ${wrong}`);
+    }
+    return problems;
+  }
+
+  close(): Promise<void> {
+    return this.#last;
+  }
+
+  #change(identifier: string, destination: string | null): Promise<boolean> {
+    return new Promise((done, fail) => {
+      this.#pending.push({ identifier, destination, done, fail });
+      if (this.#pending.length === 1) this.#enqueue(() => this.#writePending());
+    });
+  }
+
+  #enqueue(job: () => Promise<void>): Promise<void> {
+    const run = this.#last.then(job);
+    this.#last = run.catch(() => {});
+    return run;
+  }
+
+  async #writePending(): Promise<void> {
+    const changes = this.#pending;
+    this.#pending = [];
+    try {
+      const delta = new Map<string, string | null>();
+      const existed = changes.map(({ identifier, destination }) => {
+        const before = delta.has(identifier)
+          ? delta.get(identifier)
+          : this.#table.entries.get(identifier);
+        delta.set(identifier, destination);
+        return before !== undefined && before !== null;
+      });
+      await this.#write(delta);
+      changes.forEach((change, i) => change.done(existed[i] as boolean));
+    } catch (error) {
+      changes.forEach((change) => change.fail(error));
+    }
+  }
+
+  async #write(delta: ReadonlyMap<string, string | null>): Promise<void> {
+    const { entries } = this.#table;
+    const effective = [...delta].some(([identifier, destination]) =>
+      (entries.get(identifier) ?? null) !== destination
+    );
+    if (!effective) return;
+    const before = await sortedIdentifiers(this.#table);
+    const after: string[] = [];
+    const stamp = await replaceFile(
+      this.options.path,
+      this.#table.stamp,
+      this.#lines(before, delta, after),
+    );
+    // In place: a copy of a table of a million entries would stop everything for a while.
+    for (const [identifier, destination] of delta) {
+      if (destination === null) entries.delete(identifier);
+      else entries.set(identifier, destination);
+    }
+    this.#table = { entries, sorted: after, stamp, warnings: [] };
+  }
+
+  /** The new content in pieces; the identifiers written are added to `written`. */
+  async *#lines(
+    before: readonly string[],
+    delta: ReadonlyMap<string, string | null>,
+    written: string[],
+  ): AsyncGenerator<Uint8Array> {
+    const { entries } = this.#table;
+    const encoder = new TextEncoder();
+    const added = [...delta.keys()].filter((key) => !entries.has(key)).sort();
+    let text = "";
+    let next = 0;
+    const line = (identifier: string) => {
+      const changed = delta.get(identifier);
+      if (changed === null) return;
+      written.push(identifier);
+      text += formatLine(
+        identifier,
+        changed ?? entries.get(identifier) as string,
+      );
+    };
+    for (const [i, identifier] of before.entries()) {
+      while (next < added.length && (added[next] as string) < identifier) {
+        line(added[next++] as string);
+      }
+      line(identifier);
+      if (i % LINES_A_WRITE === LINES_A_WRITE - 1) {
+        yield encoder.encode(text);
+        text = "";
+      }
+    }
+    while (next < added.length) line(added[next++] as string);
+    yield encoder.encode(text);
+  }
+}
+
+/** Why a line with this word in it would be read back as something else, or null. */
+function unreadable(what: string, word: string): string | null {
+  if (word === "") return `the ${what} is empty`;
+  if (word.startsWith("#")) {
+    return `a mapping file cannot hold an ${what} that begins with #`;
+  }
+  // `trim` and the split take the same characters as \s, a byte order mark among them.
+  if (/[\s\0]/.test(word)) {
+    return `a mapping file cannot hold white space in an ${what}`;
+  }
+  if (!word.isWellFormed() || word.includes("\uFFFD")) {
+    return `the ${what} is not valid Unicode text`;
+  }
+  return null;
+}

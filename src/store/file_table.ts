@@ -1,0 +1,168 @@
+import { type FileStamp, stampOf } from "./replace_file.ts";
+import { sortInTurns } from "./sorting.ts";
+import { StoreError } from "./store.ts";
+
+/** The content of a mapping file. Destination strings are shared between entries. */
+export interface FileTable {
+  readonly entries: Map<string, string>;
+  /** The identifiers in ascending order; null until somebody needs them of a file that was not sorted. */
+  sorted: string[] | null;
+  readonly stamp: FileStamp;
+  readonly warnings: readonly string[];
+}
+
+export interface ParseRules {
+  /** The form in which identifiers are looked up; a line in another form could never match. */
+  readonly normalize: (identifier: string) => string;
+  /** What is wrong with a destination, or null. Asked once for each name. */
+  readonly checkDestination: (destination: string) => string | null;
+}
+
+const REPORTED = 20;
+const CHUNK = 64 * 1024;
+const LINE_LIMIT = 8192;
+
+/**
+ * Read a mapping file: identifier, white space, destination on each line; empty lines and what
+ * follows a `#` at the start of a word are ignored; CRLF and a byte order mark are tolerated. Of
+ * lines for the same identifier the last one counts. The file is read in pieces, with the event
+ * loop free between them. Throws StoreError "unavailable" or "bad-data" (with every bad line, up to
+ * a bound).
+ */
+export async function readTable(
+  path: string,
+  rules: ParseRules,
+): Promise<FileTable> {
+  const parser = new TableParser(path, rules);
+  let stamp: FileStamp;
+  try {
+    using file = await Deno.open(path);
+    stamp = stampOf(await file.stat());
+    const decoder = new TextDecoder();
+    const buffer = new Uint8Array(CHUNK);
+    for (;;) {
+      const count = await file.read(buffer);
+      if (count === null) break;
+      parser.push(decoder.decode(buffer.subarray(0, count), { stream: true }));
+    }
+    parser.push(decoder.decode());
+  } catch (error) {
+    const cause = error instanceof Error ? error.message : String(error);
+    throw new StoreError(
+      "unavailable",
+      `cannot read ${path}: ${cause}`,
+      undefined,
+      { cause: error },
+    );
+  }
+  return { ...parser.finish(), stamp };
+}
+
+/** The identifiers of a table in ascending order, sorted at most once. */
+export async function sortedIdentifiers(table: FileTable): Promise<string[]> {
+  return table.sorted ??= await sortInTurns([...table.entries.keys()]);
+}
+
+/** A line that is the mapping, in the form in which the store writes it. */
+export function formatLine(identifier: string, destination: string): string {
+  return `${identifier}\t${destination}\n`;
+}
+
+class TableParser {
+  #entries = new Map<string, string>();
+  #destinations = new Map<string, string>();
+  #problems: string[] = [];
+  #problemCount = 0;
+  #repeated = 0;
+  #firstRepeated = "";
+  #line = 0;
+  #rest = "";
+  #last = "";
+  #sorted = true;
+
+  constructor(readonly path: string, readonly rules: ParseRules) {}
+
+  push(text: string): void {
+    const lines = (this.#rest + text).split("\n");
+    this.#rest = lines.pop() as string;
+    for (const line of lines) this.#take(line);
+    if (this.#rest.length > LINE_LIMIT) {
+      this.#problem(`line longer than ${LINE_LIMIT} characters`, 1);
+      this.#rest = this.#rest.slice(0, 1);
+    }
+  }
+
+  finish(): Omit<FileTable, "stamp"> {
+    if (this.#rest !== "") this.#take(this.#rest);
+    if (this.#problemCount > 0) {
+      const more = this.#problemCount - this.#problems.length;
+      if (more > 0) {
+        this.#problems.push(`${this.path}: ${more} more bad lines`);
+      }
+      throw new StoreError(
+        "bad-data",
+        this.#problems.join("; "),
+        this.#problems,
+      );
+    }
+    const warnings = this.#repeated === 0 ? [] : [
+      `${this.path}: ${this.#repeated} lines repeat an identifier with another destination, the last one counts (first: ${this.#firstRepeated})`,
+    ];
+    return {
+      entries: this.#entries,
+      sorted: this.#sorted ? [...this.#entries.keys()] : null,
+      warnings,
+    };
+  }
+
+  #take(line: string): void {
+    this.#line++;
+    const words = line.trim().split(/\s+/);
+    const first = words[0] as string;
+    if (first === "" || first.startsWith("#")) return;
+    if (line.includes("\uFFFD")) return this.#problem("not valid UTF-8");
+    const second = words[1];
+    if (second === undefined || second.startsWith("#")) {
+      return this.#problem("no destination behind the identifier");
+    }
+    if (words[2] !== undefined && !words[2].startsWith("#")) {
+      return this.#problem("more than an identifier and a destination");
+    }
+    const destination = this.#intern(second);
+    if (destination !== null) this.#put(first, destination);
+  }
+
+  #put(written: string, destination: string): void {
+    const identifier = this.rules.normalize(written);
+    const before = this.#entries.get(identifier);
+    if (before !== undefined && before !== destination) {
+      this.#firstRepeated ||= `line ${this.#line}`;
+      this.#repeated++;
+    }
+    if (before === undefined) {
+      if (identifier < this.#last) this.#sorted = false;
+      this.#last = identifier;
+    }
+    this.#entries.set(identifier, destination);
+  }
+
+  #intern(destination: string): string | null {
+    const known = this.#destinations.get(destination);
+    if (known !== undefined) return known;
+    const wrong = this.rules.checkDestination(destination);
+    if (wrong !== null) {
+      this.#problem(wrong);
+      return null;
+    }
+    this.#destinations.set(destination, destination);
+    return destination;
+  }
+
+  /** `ahead`: the line is not counted yet. */
+  #problem(text: string, ahead = 0): void {
+    this.#problemCount++;
+    if (this.#problems.length < REPORTED) {
+      this.#problems.push(`${this.path}:${this.#line + ahead}: ${text}`);
+    }
+  }
+}

@@ -1,0 +1,73 @@
+/** Where mappings (account to destination) come from. Each source implements `MappingStore`. */
+
+/** Why a store did not do what it was asked. */
+export type StoreErrorCode =
+  /** The source cannot be reached or read now; the same request may succeed later. */
+  | "unavailable"
+  /** The source has something that cannot be understood; `problems` says what and where. */
+  | "bad-data"
+  /** The store could not read this identifier or destination back, so it takes no write of it. */
+  | "unstorable"
+  /** The source was configured without a way to write. */
+  | "read-only"
+  /** Somebody else changed the source since it was read; writing would lose that change. */
+  | "conflict"
+  /** The write failed and changed nothing. */
+  | "write-failed";
+
+/** The message is one line for the operator and holds no secret. */
+export class StoreError extends Error {
+  override readonly name = "StoreError";
+  constructor(
+    readonly code: StoreErrorCode,
+    message: string,
+    /** All that is wrong with the data, each with its place where that is known; at least the message. */
+    readonly problems: readonly string[] = [message],
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+export interface Mapping {
+  readonly identifier: string;
+  readonly destination: string;
+}
+
+export interface MappingPage {
+  /** In the store's own stable order. */
+  readonly mappings: readonly Mapping[];
+  /** Give it as `after` for the page that follows; null when this was the last. */
+  readonly next: string | null;
+}
+
+export interface StoreHealth {
+  /** True when lookups are answered now. */
+  readonly serving: boolean;
+  /** One line for the operator, null when all is well. */
+  readonly problem: string | null;
+}
+
+/**
+ * A source of mappings. Identifiers are normalized by the caller. Failures are StoreError. A source
+ * that answers with an empty destination has no mapping for the account: the answer is null.
+ */
+export interface MappingStore {
+  /** `[mapping] source`, for messages. */
+  readonly source: "file" | "redis" | "sql";
+  readonly writable: boolean;
+  get(identifier: string): Promise<string | null>;
+  /** Create or replace; durable when it resolves. */
+  set(identifier: string, destination: string): Promise<void>;
+  /** True when there was a mapping. */
+  delete(identifier: string): Promise<boolean>;
+  /** At most `limit` mappings that follow `after` (null: from the start). */
+  list(after: string | null, limit: number): Promise<MappingPage>;
+  /** Why this identifier could not be read back from the source, or null when it can be stored. */
+  unstorable(identifier: string): string | null;
+  /** Read the source again where it is held in memory; what was served before stays when that fails. */
+  reload(): Promise<void>;
+  health(): Promise<StoreHealth>;
+  /** Waits for writes under way. */
+  close(): Promise<void>;
+}
