@@ -52,7 +52,7 @@ test: build
 	exit $$status
 
 bench: build
-	$(DENO) run -A bench/main.ts
+	$(DENO) run -A bench/run.ts
 
 install: build
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSCONFDIR)/mailferry

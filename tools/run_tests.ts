@@ -7,30 +7,39 @@
  */
 import { type Outcome, readOutcome } from "./test_outcome.ts";
 
-const SUITES: Record<string, { paths: string[]; ignore: string[] }> = {
+/** Each suite: the folders it lies in, and those below them that are not part of it. */
+const SUITES: Record<string, { folders: string[]; without: string[] }> = {
   unit: {
-    paths: ["src", "tests", "tools", "bench"],
-    ignore: ["tests/scenarios"],
+    folders: ["src", "tests", "tools", "bench"],
+    without: ["tests/scenarios"],
   },
-  scenarios: { paths: ["tests/scenarios"], ignore: [] },
+  scenarios: { folders: ["tests/scenarios"], without: [] },
 };
 
-async function exists(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(() => true, () => false);
+/** The test files below a folder; none when it does not exist. */
+async function testFiles(folder: string, without: string[]): Promise<string[]> {
+  if (without.includes(folder)) return [];
+  const files: string[] = [];
+  try {
+    for await (const { name, isDirectory } of Deno.readDir(folder)) {
+      const path = `${folder}/${name}`;
+      if (isDirectory) files.push(...await testFiles(path, without));
+      else if (name.endsWith("_test.ts")) files.push(path);
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return files.sort();
 }
 
 /** Runs the suite, passing its output on as it comes; answers with what it counted. */
 async function run(suite: string, options: string[]): Promise<Outcome> {
-  const { paths, ignore } = SUITES[suite]!;
-  const present: string[] = [];
-  for (const path of paths) if (await exists(path)) present.push(path);
-  if (present.length === 0) {
-    return {
-      passed: 0,
-      failed: 1,
-      skipped: [],
-      problem: `no tests: looked in ${paths.join(", ")}`,
-    };
+  const { folders, without } = SUITES[suite]!;
+  const found = folders.map((folder) => testFiles(folder, without));
+  const files = (await Promise.all(found)).flat();
+  if (files.length === 0) {
+    const problem = `no tests: looked in ${folders.join(", ")}`;
+    return { passed: 0, failed: 1, skipped: [], problem };
   }
   const child = new Deno.Command(Deno.execPath(), {
     args: [
@@ -38,18 +47,17 @@ async function run(suite: string, options: string[]): Promise<Outcome> {
       "-A",
       "--parallel",
       "--no-check",
-      ...(ignore.length > 0 ? [`--ignore=${ignore.join(",")}`] : []),
       ...options,
-      ...present,
+      ...files,
     ],
     env: { NO_COLOR: "1" },
     stdout: "piped",
   }).spawn();
-  let text = "";
-  for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
-    text += chunk;
-    await Deno.stdout.write(new TextEncoder().encode(chunk));
-  }
+  const [seen, counted] = child.stdout.tee();
+  const [text] = await Promise.all([
+    new Response(counted).text(),
+    seen.pipeTo(Deno.stdout.writable, { preventClose: true }),
+  ]);
   return readOutcome(text, (await child.status).success);
 }
 
