@@ -1,0 +1,59 @@
+/** What a backend reads of a PROXY protocol v2 header (haproxy's proxy-protocol.txt, 2.2). */
+import type { Wire } from "./wire.ts";
+
+const SIGNATURE = "0d0a0d0a000d0a515549540a";
+
+export interface SeenProxyHeader {
+  readonly command: "LOCAL" | "PROXY";
+  /** `address:port`, `[v6]:port`; "" for LOCAL. */
+  readonly source: string;
+  readonly destination: string;
+  /** Type number to value. */
+  readonly tlvs: ReadonlyMap<number, Uint8Array>;
+}
+
+/** Type numbers of the fields that tests look at. */
+export const TLV_UNIQUE_ID = 0x05;
+export const TLV_SSL = 0x20;
+
+/** Read one header, not a byte more. Throws when it is none. */
+export async function readProxyHeader(wire: Wire): Promise<SeenProxyHeader> {
+  const head = await wire.readBytes(16);
+  if (!head || head.subarray(0, 12).toHex() !== SIGNATURE) {
+    throw new Error("no PROXY v2 header");
+  }
+  const view = new DataView(head.buffer);
+  const body = await wire.readBytes(view.getUint16(14));
+  if (!body) throw new Error("short PROXY v2 header");
+  if (head[12] === 0x20) {
+    return { command: "LOCAL", source: "", destination: "", tlvs: new Map() };
+  }
+  if (head[12] !== 0x21) throw new Error("unknown PROXY v2 command");
+  const width = head[13] === 0x11 ? 4 : head[13] === 0x21 ? 16 : 0;
+  if (width === 0) throw new Error("unknown PROXY v2 family");
+  const ports = new DataView(body.buffer, 2 * width, 4);
+  const tlvs = new Map<number, Uint8Array>();
+  for (let at = 2 * width + 4; at + 3 <= body.length;) {
+    const length = body[at + 1]! * 256 + body[at + 2]!;
+    tlvs.set(body[at]!, body.subarray(at + 3, at + 3 + length));
+    at += 3 + length;
+  }
+  return {
+    command: "PROXY",
+    source: socketName(body.subarray(0, width), ports.getUint16(0)),
+    destination: socketName(
+      body.subarray(width, 2 * width),
+      ports.getUint16(2),
+    ),
+    tlvs,
+  };
+}
+
+function socketName(address: Uint8Array, port: number): string {
+  if (address.length === 4) return `${address.join(".")}:${port}`;
+  const groups: string[] = [];
+  for (let i = 0; i < 16; i += 2) {
+    groups.push((address[i]! * 256 + address[i + 1]!).toString(16));
+  }
+  return `[${groups.join(":")}]:${port}`;
+}

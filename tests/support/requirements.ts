@@ -1,0 +1,44 @@
+/** Tests that need a program of the host: skipped by name where it is absent, a failure in CI. */
+
+function installed(program: string): boolean {
+  const places = [
+    ...(Deno.env.get("PATH") ?? "").split(":"),
+    "/usr/sbin",
+    "/usr/local/sbin",
+  ];
+  return places.some((place) => {
+    try {
+      return Deno.statSync(`${place}/${program}`).isFile;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** What `needs` knows beyond programs: a right that the test wants. */
+const SPECIAL: Record<string, () => boolean> = {
+  root: () => Deno.uid() === 0,
+};
+
+/**
+ * Declare a test that needs `programs` (or "root"). Where one is missing it is skipped under a name
+ * that says so; with CI=true it fails instead, so that nothing is left out there by accident.
+ */
+export function needs(
+  programs: readonly string[],
+  name: string,
+  fn: (t: Deno.TestContext) => Promise<void>,
+): void {
+  const absent = programs.filter((program) =>
+    !(SPECIAL[program] ?? (() => installed(program)))()
+  );
+  if (absent.length === 0) return Deno.test(name, fn);
+  const why = `needs ${absent.join(", ")}`;
+  if (Deno.env.get("CI") === "true") {
+    Deno.test(name, () => {
+      throw new Error(why);
+    });
+  } else {
+    Deno.test({ name: `${name} (skipped: ${why})`, ignore: true, fn });
+  }
+}
