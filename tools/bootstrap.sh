@@ -115,6 +115,8 @@ if ! matches "$kept"; then
 fi
 
 # A hard link where the cache is on the same file system; renamed into place, since the old file may be running.
-ln "$kept" "$root/.tools/.$name.$$" 2>/dev/null || cp "$kept" "$root/.tools/.$name.$$"
-mv -f "$root/.tools/.$name.$$" "$root/.tools/$name"
+if ! matches "$root/.tools/$name"; then
+  ln "$kept" "$root/.tools/.$name.$$" 2>/dev/null || cp "$kept" "$root/.tools/.$name.$$"
+  mv -f "$root/.tools/.$name.$$" "$root/.tools/$name"
+fi
 touch "$root/.tools/$name"
