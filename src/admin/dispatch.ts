@@ -1,0 +1,210 @@
+/** From a request to a response, without sockets. */
+import { ControlError, type ControlPlane } from "../control/api.ts";
+import type { LogLine } from "../port/messages.ts";
+import { allows, type Authenticator, type Principal } from "./auth.ts";
+import type { Lockout } from "./lockout.ts";
+import { readParameters } from "./parameters.ts";
+import { AdminError, changes, defaultRefusals, type Route } from "./route.ts";
+import { decode, parseTarget, type Target } from "./target.ts";
+
+/** One change that was asked for, whether it was made or not. */
+export interface AuditEntry {
+  /** Name and role of the token. */
+  readonly actor: string;
+  readonly role: string;
+  /** Address, without port. */
+  readonly client: string;
+  /** Method and path, as in the route table. */
+  readonly action: string;
+  /** Accounts are shortened. */
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly status: number;
+  /** The one-line answer when it was done, else the kind of refusal. */
+  readonly result: string;
+}
+
+export interface DispatchOptions {
+  readonly routes: readonly Route[];
+  readonly control: ControlPlane;
+  readonly authenticator: Authenticator;
+  readonly lockout: Lockout;
+  readonly log: (line: LogLine) => void;
+  readonly audit: (entry: AuditEntry) => void;
+  /** How an account appears in audit lines. */
+  readonly shorten: (identifier: string) => string;
+}
+
+export type Dispatch = (request: Request, peer: string) => Promise<Response>;
+
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+  readonly type: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** For the audit line. */
+  readonly result: string;
+}
+
+/**
+ * Builds the handler of all requests. The order is part of the contract: public routes, lockout,
+ * token, path, method, role, parameters.
+ */
+export function createDispatch(options: DispatchOptions): Dispatch {
+  const byPath = Map.groupBy(options.routes, (route) => route.path as string);
+
+  return async (request, peer) => {
+    // HEAD is GET without the body (RFC 9110 9.3.2).
+    const method = request.method === "HEAD" ? "GET" : request.method;
+    const target = parseTarget(request.url);
+    const ask = { request, target, peer };
+    try {
+      const open = byPath.get(target.rawPath)?.find((route) =>
+        route.role === "public" && route.method === method
+      );
+      if (open) return respond(request, await run(options, open, null, ask));
+      const principal = authenticate(options, request, peer);
+      const route = select(byPath.get(decode(target.rawPath, "path")), method);
+      return respond(request, await run(options, route, principal, ask));
+    } catch (error) {
+      return respond(request, refusal(options, error, target.rawPath));
+    }
+  };
+}
+
+function select(candidates: readonly Route[] | undefined, method: string) {
+  if (candidates === undefined) throw new AdminError(404, "not found");
+  const route = candidates.find((route) => route.method === method);
+  if (route === undefined) {
+    throw new AdminError(405, "method not allowed", {
+      allow: allowed(candidates),
+    });
+  }
+  return route;
+}
+
+function authenticate(
+  { lockout, authenticator, log }: DispatchOptions,
+  request: Request,
+  peer: string,
+): Principal {
+  const locked = lockout.remaining(peer);
+  if (locked > 0) {
+    throw new AdminError(429, "too many failed attempts", {
+      "retry-after": String(Math.ceil(locked / 1000)),
+    });
+  }
+  const principal = authenticator.identify(
+    request.headers.get("authorization"),
+  );
+  if (principal === null) {
+    log({
+      level: "warn",
+      event: lockout.failed(peer) ? "admin_locked_out" : "admin_unauthorized",
+      fields: { client: peer },
+    });
+    throw new AdminError(401, "unauthorized", { "www-authenticate": "Bearer" });
+  }
+  lockout.succeeded(peer);
+  return principal;
+}
+
+interface Ask {
+  readonly request: Request;
+  readonly target: Target;
+  readonly peer: string;
+}
+
+/** One call of a route, from the role to the audit line. */
+async function run(
+  options: DispatchOptions,
+  route: Route,
+  principal: Principal | null,
+  { request, target, peer }: Ask,
+): Promise<Answer> {
+  let values: Readonly<Record<string, unknown>> = {};
+  let answer: Answer;
+  try {
+    if (principal && !allows(principal, route.role)) {
+      throw new AdminError(403, "forbidden");
+    }
+    values = readParameters(route, target.rawQuery);
+    const { control, routes } = options;
+    const value = await route.handle({ control, request, values, routes });
+    answer = route.form === "json" ? json(value) : text(200, value as string);
+  } catch (error) {
+    answer = refusal(options, error, route.path, route);
+  }
+  if (principal && changes(route)) {
+    const { status, result } = answer;
+    options.audit({
+      actor: principal.name,
+      role: principal.role,
+      client: peer,
+      action: `${route.method} ${route.path}`,
+      parameters: shortened(route, values, options.shorten),
+      status,
+      result,
+    });
+  }
+  return answer;
+}
+
+/** What an error is answered with. Only errors meant for the caller show their text. */
+function refusal(
+  { log }: DispatchOptions,
+  error: unknown,
+  path: string,
+  route?: Route,
+): Answer {
+  if (error instanceof AdminError) {
+    return { ...text(error.status, error.message), headers: error.headers };
+  }
+  if (error instanceof ControlError) {
+    const { status, text: fixed } = route?.refusals[error.code] ??
+      defaultRefusals[error.code];
+    return { ...text(status, fixed ?? error.message), result: error.code };
+  }
+  log({
+    level: "error",
+    event: "admin_internal_error",
+    fields: { path, error: String(error) },
+  });
+  return text(500, "internal error");
+}
+
+function text(status: number, body: string): Answer {
+  return { status, body, type: "text/plain; charset=utf-8", result: body };
+}
+
+function json(value: unknown): Answer {
+  const body = JSON.stringify(value);
+  return { status: 200, body, type: "application/json", result: "done" };
+}
+
+function respond(request: Request, answer: Answer): Response {
+  const headers = new Headers(answer.headers);
+  headers.set("content-type", answer.type);
+  headers.set("cache-control", "no-store");
+  headers.set("x-content-type-options", "nosniff");
+  const body = request.method === "HEAD" ? null : `${answer.body}\n`;
+  return new Response(body, { status: answer.status, headers });
+}
+
+function allowed(candidates: readonly Route[]): string {
+  return candidates.flatMap(({ method }) =>
+    method === "GET" ? ["GET", "HEAD"] : [method]
+  ).join(", ");
+}
+
+function shortened(
+  route: Route,
+  values: Readonly<Record<string, unknown>>,
+  shorten: (identifier: string) => string,
+): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [
+      name,
+      route.parameters[name]?.account ? shorten(String(value)) : String(value),
+    ]),
+  );
+}

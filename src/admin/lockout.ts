@@ -1,0 +1,56 @@
+/** Addresses that failed to authenticate too often are refused for a while. */
+import { parseAddress } from "../net/address.ts";
+
+interface Entry {
+  failures: number;
+  /** When the entry is forgotten, and with it the lockout. */
+  expires: number;
+}
+
+/** More addresses than this push the oldest out: memory is bounded whoever knocks. */
+const MAX_ADDRESSES = 10_000;
+
+export class Lockout {
+  readonly #entries = new Map<string, Entry>();
+
+  /** `duration` and the clock are milliseconds. */
+  constructor(
+    readonly threshold: number,
+    readonly duration: number,
+    readonly now: () => number = () => performance.now(),
+  ) {}
+
+  /** For how many more milliseconds the address is refused; 0: it is not. */
+  remaining(address: string): number {
+    const key = addressKey(address);
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return 0;
+    const left = entry.expires - this.now();
+    if (left <= 0) this.#entries.delete(key);
+    return entry.failures >= this.threshold ? Math.max(0, left) : 0;
+  }
+
+  /** Counts a failure; true when this one locks the address out. */
+  failed(address: string): boolean {
+    const key = addressKey(address);
+    const entry = this.#entries.get(key);
+    const expired = entry !== undefined && entry.expires <= this.now();
+    const failures = (entry && !expired ? entry.failures : 0) + 1;
+    this.#entries.delete(key);
+    if (this.#entries.size >= MAX_ADDRESSES) {
+      this.#entries.delete(this.#entries.keys().next().value!);
+    }
+    this.#entries.set(key, { failures, expires: this.now() + this.duration });
+    return failures === this.threshold;
+  }
+
+  succeeded(address: string): void {
+    this.#entries.delete(addressKey(address));
+  }
+}
+
+/** An IPv6 host has a whole /64 to knock from, so that counts as one address. */
+export function addressKey(address: string): string {
+  const bytes = parseAddress(address.split("%", 1)[0]!);
+  return bytes.length === 4 ? bytes.join(".") : bytes.subarray(0, 8).toHex();
+}

@@ -1,0 +1,45 @@
+/** From a query to the values that a route's handler is given. */
+import { z } from "zod";
+import { AdminError, changes, type Route } from "./route.ts";
+import { parseQuery } from "./target.ts";
+
+/**
+ * Validates a query against the route's declaration; AdminError 400 otherwise. An empty value
+ * counts as missing. A declared parameter given twice is refused, since two readers could take
+ * different ones. An unknown parameter is refused where something is changed, so that a
+ * misspelled one never widens a change, and ignored where something is read.
+ */
+export function readParameters(
+  route: Route,
+  rawQuery: string,
+): Record<string, unknown> {
+  const given = new Map<string, string>();
+  for (const [name, value] of parseQuery(rawQuery)) {
+    if (!Object.hasOwn(route.parameters, name)) {
+      if (changes(route)) throw new AdminError(400, "unknown parameter");
+      continue;
+    }
+    if (given.has(name)) throw new AdminError(400, `duplicate ${name}`);
+    given.set(name, value);
+  }
+  const declared = Object.entries(route.parameters);
+  const required = declared.filter(([, p]) => p.required).map(([name]) => name);
+  if (required.some((name) => !given.get(name))) {
+    throw new AdminError(400, `${required.join(" and ")} required`);
+  }
+  const values: Record<string, unknown> = {};
+  for (const [name, { schema }] of declared) {
+    const text = given.get(name);
+    if (!text) continue;
+    const result = schema.safeParse(wireValue(schema, text));
+    if (!result.success) throw new AdminError(400, `invalid ${name}`);
+    values[name] = result.data;
+  }
+  return values;
+}
+
+/** Text as the type that the schema wants; what does not convert is left for it to refuse. */
+function wireValue(schema: z.ZodType, text: string): string | number {
+  if (!(schema instanceof z.ZodNumber) || !/^\d+$/.test(text)) return text;
+  return Math.min(Number(text), Number.MAX_SAFE_INTEGER);
+}

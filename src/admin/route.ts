@@ -1,0 +1,115 @@
+/**
+ * What a route of the management API declares. Dispatch, the OpenAPI document, the reference page
+ * and `mailferry ctl` are all made from these declarations and from nothing else.
+ */
+import type { z } from "zod";
+import type { ControlError, ControlPlane } from "../control/api.ts";
+
+/** What a token may do; each role includes the ones before it. */
+export const roles = ["viewer", "operator", "admin"] as const;
+export type Role = typeof roles[number];
+
+export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+
+/** One query parameter. */
+export interface Parameter {
+  readonly schema: z.ZodType;
+  readonly required: boolean;
+  readonly summary: string;
+  /** Names an account, so that audit lines carry it shortened. */
+  readonly account?: true;
+}
+
+export type Parameters = Readonly<Record<string, Parameter>>;
+
+/** The parameters of a call after validation; optional ones may be undefined. */
+export type Values<P extends Parameters> = {
+  readonly [K in keyof P]:
+    | z.output<P[K]["schema"]>
+    | (P[K]["required"] extends true ? never : undefined);
+};
+
+/** What a handler is given. */
+export interface Call<P extends Parameters = Parameters> {
+  readonly control: ControlPlane;
+  readonly request: Request;
+  readonly values: Values<P>;
+  readonly routes: readonly Route[];
+}
+
+type DeepReadonly<T> = T extends readonly (infer E)[]
+  ? readonly DeepReadonly<E>[]
+  : T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> }
+  : T;
+
+/** What a handler answers: the declared response. */
+export type Answered<S extends z.ZodType> = DeepReadonly<z.input<S>>;
+
+/** How a ControlError is answered where that differs from `defaultRefusals`. */
+export interface Refusal {
+  readonly status: number;
+  readonly summary: string;
+  /** The body, where scripts rely on its text; else the error's own message. */
+  readonly text?: string;
+}
+
+export type ControlCode = ControlError["code"];
+
+/** Where nothing else is declared. */
+export const defaultRefusals: Readonly<Record<ControlCode, Refusal>> = {
+  invalid: { status: 400, summary: "A parameter is not acceptable" },
+  unknown: { status: 404, summary: "There is no such object" },
+  "read-only": { status: 501, summary: "The mapping store is read-only" },
+  failed: { status: 500, summary: "It was tried and failed; nothing changed" },
+};
+
+export interface RouteDeclaration<P extends Parameters, S extends z.ZodType> {
+  readonly method: Method;
+  readonly path: `/${string}`;
+  readonly summary: string;
+  /** Sentences for the reference page, where the summary does not say enough. */
+  readonly description?: string;
+  /** `public`: no token, also during a lockout. */
+  readonly role: Role | "public";
+  readonly parameters: P;
+  /** `text`: one line, sent with a newline. */
+  readonly form: "text" | "json";
+  readonly response: S;
+  /** Which errors of the control plane can occur here, and how they are answered. */
+  readonly refusals: Partial<Record<ControlCode, Refusal>>;
+  /** Other error answers of the handler, by status. */
+  readonly failures?: Readonly<Record<number, string>>;
+  readonly cli: {
+    readonly verb: readonly string[];
+    /** Parameters given by position; the others are options. */
+    readonly positional: readonly (keyof P & string)[];
+  };
+  handle(call: Call<P>): Answered<S> | Promise<Answered<S>>;
+}
+
+export type Route = RouteDeclaration<Parameters, z.ZodType>;
+
+/** Declares a route with the types of its parameters and response tied to its handler. */
+export function route<const P extends Parameters, S extends z.ZodType>(
+  declaration: RouteDeclaration<P, S>,
+): Route {
+  // Dispatch validates `values` against this very declaration before it calls the handler.
+  return declaration as unknown as Route;
+}
+
+/** True for a route that changes something and therefore leaves an audit line. */
+export function changes(route: Pick<Route, "method">): boolean {
+  return route.method !== "GET";
+}
+
+/** An answer other than the declared one; `message` is its body. */
+export class AdminError extends Error {
+  override readonly name = "AdminError";
+  constructor(
+    readonly status: number,
+    message: string,
+    readonly headers: Readonly<Record<string, string>> = {},
+  ) {
+    super(message);
+  }
+}

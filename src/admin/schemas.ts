@@ -1,0 +1,115 @@
+/** Schemas of parameters and answers, tied to the control plane's types so that neither drifts. */
+import { z } from "zod";
+import type {
+  DestinationStatus,
+  Explanation,
+  LegStatus,
+  MappingView,
+  SessionView,
+  Stats,
+} from "../control/api.ts";
+import type { Parameter } from "./route.ts";
+
+const count = z.int().min(0);
+
+export const protocolSchema = z.enum([
+  "imap",
+  "pop3",
+  "managesieve",
+  "submission",
+  "smtp",
+  "lmtp",
+  "http",
+]);
+
+export const statsSchema = z.strictObject({
+  cache_hits: count,
+  cache_misses: count,
+  hit_rate_pct: z.number().min(0).max(100),
+  cache_entries: count,
+  active_connections: count,
+}) satisfies z.ZodType<Stats>;
+
+const health = {
+  consecutive_failures: count,
+  failure_sources: count,
+  host_level_failure: z.boolean(),
+  down: z.boolean(),
+};
+
+const legSchema = z.strictObject({
+  protocol: protocolSchema,
+  ...health,
+}) satisfies z.ZodType<LegStatus>;
+
+export const destinationsSchema = z.strictObject({
+  destinations: z.array(
+    z.strictObject({
+      destination: z.string(),
+      ...health,
+      legs: z.array(legSchema),
+    }) satisfies z.ZodType<DestinationStatus>,
+  ),
+});
+
+export const mappingSchema = z.strictObject({
+  identifier: z.string(),
+  normalized: z.string(),
+  destination: z.string(),
+  routed_to_default: z.boolean(),
+  cached: z.boolean(),
+}) satisfies z.ZodType<MappingView>;
+
+export const sessionsSchema = z.strictObject({
+  sessions: z.array(
+    z.strictObject({
+      id: z.string(),
+      listener: z.string(),
+      protocol: protocolSchema,
+      client: z.string(),
+      stage: z.enum([
+        "accept",
+        "preauth",
+        "hold",
+        "lookup",
+        "dial",
+        "replay",
+        "bridge",
+        "closed",
+      ]),
+      identifier: z.string().nullable(),
+      destination: z.string().nullable(),
+      since: z.iso.datetime(),
+      bytes_in: count,
+      bytes_out: count,
+    }) satisfies z.ZodType<SessionView>,
+  ),
+});
+
+export const explanationSchema = z.strictObject({
+  identifier: z.string(),
+  destination: z.string().nullable(),
+  refused: z.string().nullable(),
+  steps: z.array(z.strictObject({ step: z.string(), result: z.string() })),
+}) satisfies z.ZodType<Explanation>;
+
+export const reloadedSchema = z.strictObject({
+  reloaded: z.literal(true),
+  note: z.string(),
+});
+
+/** An account, as a client would log in; the control plane normalizes it. */
+export const identifier = {
+  schema: z.string(),
+  required: true,
+  summary: "The account, as it logs in",
+  account: true,
+} as const satisfies Parameter;
+
+export const optionalIdentifier = { ...identifier, required: false } as const;
+
+export const destination = {
+  schema: z.string(),
+  required: true,
+  summary: "A destination of the configuration",
+} as const satisfies Parameter;
