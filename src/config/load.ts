@@ -2,19 +2,17 @@
 import { parse, TomlError } from "smol-toml";
 import { refuseMissingFeatures } from "./availability.ts";
 import { type Env, logLevelWarning } from "./environment.ts";
-import { Issues, type Path, type Problem, sortProblems } from "./issues.ts";
+import { Issues, type Problem, sortProblems } from "./issues.ts";
+import {
+  loadResources,
+  type ResourceHost,
+  type Resources,
+  whyUnreadable,
+} from "./resources.ts";
 import { RULES } from "./rules/rules.ts";
 import type { Config } from "./schema.ts";
 import { TomlLines } from "./toml_lines.ts";
-import { walkDocument } from "./walk.ts";
-
-/** Where a document came from, for messages. */
-export interface Source {
-  /** Name of the file in messages. */
-  readonly file: string;
-  /** 1-based line of a key or of what is around it; null where there are no lines. */
-  lineOf(path: Path): number | null;
-}
+import { type ConfigDraft, walkDocument } from "./walk.ts";
 
 export interface LoadOptions {
   /** Unknown keys are problems (`check`, the configuration API) instead of warnings (serving). */
@@ -26,7 +24,6 @@ export type LoadResult =
   | {
     readonly ok: true;
     readonly config: Config;
-    readonly source: Source;
     readonly warnings: readonly Problem[];
   }
   | {
@@ -36,40 +33,76 @@ export type LoadResult =
     readonly warnings: readonly Problem[];
   };
 
-/** Validate the text of a TOML file. Never throws; reads no other file (see `loadResources`). */
+/** Validate the text of a TOML file by itself. Never throws; reads no other file (`openConfig` does). */
 export function loadConfig(
   text: string,
   options: LoadOptions & { readonly file: string },
 ): LoadResult {
-  const { file } = options;
-  let document: unknown;
-  try {
-    document = parse(text.replace(/^\ufeff/, ""));
-  } catch (error) {
-    if (!(error instanceof TomlError)) throw error;
-    return {
-      ok: false,
-      problems: [{
-        file,
-        line: error.line,
-        key: "",
-        message: syntaxMessage(error),
-      }],
-      warnings: [],
-    };
-  }
-  const lines = new TomlLines(text.replace(/^\ufeff/, ""));
-  const source = { file, lineOf: (path: Path) => lines.lineOf(path) };
-  return validateDocument(document, source, options);
+  const { draft, issues } = readToml(text, options);
+  return conclude(draft, issues);
 }
 
-/** Validate a parsed document: schema, rules and features not in this version, all problems at once. */
+/** Validate a document that is no file, such as one of the configuration API; problems have no lines. */
 export function validateDocument(
   document: unknown,
-  source: Source,
-  options: LoadOptions,
+  options: LoadOptions & { readonly file: string },
 ): LoadResult {
-  const issues = new Issues(source.file, (path) => source.lineOf(path));
+  const issues = new Issues(options.file, () => null);
+  return conclude(examine(document, issues, options), issues);
+}
+
+export type OpenResult =
+  | (LoadResult & { readonly ok: true; readonly resources: Resources })
+  | (LoadResult & { readonly ok: false });
+
+/** Read a configuration file and all that it names: what serving, reloading and checking start with. */
+export async function openConfig(
+  file: string,
+  options: LoadOptions & { readonly host: ResourceHost },
+): Promise<OpenResult> {
+  let text: string;
+  try {
+    text = await options.host.readFile(file);
+  } catch (error) {
+    const message = `cannot be read: ${whyUnreadable(error)}`;
+    const problem = { file, line: null, key: "", message };
+    return { ok: false, problems: [problem], warnings: [] };
+  }
+  const { draft, issues } = readToml(text, { ...options, file });
+  const resources = await loadResources(
+    draft,
+    issues,
+    options.env,
+    options.host,
+  );
+  const result = conclude(draft, issues);
+  return result.ok ? { ...result, resources } : result;
+}
+
+function readToml(
+  text: string,
+  options: LoadOptions & { readonly file: string },
+): { draft: ConfigDraft; issues: Issues } {
+  const content = text.replace(/^\ufeff/, "");
+  const lines = new TomlLines(content);
+  const issues = new Issues(options.file, (path) => lines.lineOf(path));
+  let document: unknown;
+  try {
+    document = parse(content);
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    issues.problemIn(options.file, error.line, syntaxMessage(error));
+    return { draft: {}, issues };
+  }
+  return { draft: examine(document, issues, options), issues };
+}
+
+/** Schema, rules and features not in this version. */
+function examine(
+  document: unknown,
+  issues: Issues,
+  options: LoadOptions,
+): ConfigDraft {
   const draft = walkDocument(
     document,
     issues,
@@ -79,12 +112,15 @@ export function validateDocument(
   refuseMissingFeatures(draft, issues);
   const logLevel = logLevelWarning(options.env);
   if (logLevel !== null) issues.warn([], logLevel);
+  return draft;
+}
+
+function conclude(draft: ConfigDraft, issues: Issues): LoadResult {
   const warnings = sortProblems(issues.warnings);
-  if (issues.problems.length > 0) {
-    return { ok: false, problems: sortProblems(issues.problems), warnings };
-  }
-  // The walk leaves something out of the draft only together with a problem.
-  return { ok: true, config: draft as Config, source, warnings };
+  return issues.problems.length > 0
+    ? { ok: false, problems: sortProblems(issues.problems), warnings }
+    // The walk leaves something out of the draft only together with a problem.
+    : { ok: true, config: draft as Config, warnings };
 }
 
 /** The parser's first line only: what follows quotes the file, and with it perhaps a secret. */

@@ -9,7 +9,8 @@ export const adminSchema = z.object({
   }),
   tls: key(
     z.literal("implicit", {
-      error: 'must be "implicit": the management API is never served in clear',
+      error:
+        'must be "implicit" because the management API is never served in clear',
     }).prefault("implicit"),
     { description: "Nothing but `implicit`.", reload: "restart" },
   ),

@@ -17,7 +17,9 @@ const mechanism = z.string(expected("the name of a SASL mechanism")).transform(
     if (found !== undefined) return found;
     context.issues.push({
       code: "custom",
-      message: `unknown SASL mechanism, known are ${MECHANISMS.join(", ")}`,
+      message: `unknown SASL mechanism: must be one of ${
+        MECHANISMS.join(", ")
+      }`,
       input: value,
     });
     return z.NEVER;

@@ -1,0 +1,238 @@
+/** The step of validation that looks outside the document: files, names, and what the runtime can do. */
+import { CertificateError, readPair } from "./certificate.ts";
+import { adminTokenOf, type Env } from "./environment.ts";
+import type { Issues } from "./issues.ts";
+import { findLoops } from "./loops.ts";
+import { mappingTargetFault } from "./mapping_targets.ts";
+import { tokenFault } from "./rules/dialogue.ts";
+import { eachDestination } from "./rules/rule.ts";
+import type { ConfigDraft } from "./walk.ts";
+
+/** A certificate for listeners, read and checked. */
+export interface LoadedCertificate {
+  /** NAME of [tls.certificate.NAME]. */
+  readonly name: string;
+  readonly certPem: string;
+  readonly keyPem: string;
+  /** Lower-case host names, `*.example.com` or `*`. */
+  readonly subjects: readonly string[];
+  readonly isDefault: boolean;
+  readonly notAfter: Date;
+}
+
+/** What a configuration needs from outside, read once. */
+export interface Resources {
+  readonly certificates: readonly LoadedCertificate[];
+  /** Client certificates by destination. */
+  readonly clientCertificates: ReadonlyMap<
+    string,
+    { readonly certPem: string; readonly keyPem: string }
+  >;
+  /** Present whenever there is an [admin] table. */
+  readonly adminToken: string | undefined;
+}
+
+/** What this step asks of the machine; tests give their own. */
+export interface ResourceHost {
+  /** Rejects with the reason. */
+  readFile(path: string): Promise<string>;
+  /** Addresses of a host name; [] when it cannot be resolved now. */
+  resolve(host: string): Promise<readonly string[]>;
+  localAddresses(): readonly string[];
+  /** Whether the runtime connects from the address it is told to. */
+  sourceAddressWorks(): Promise<boolean>;
+  /** Problems of a mapping file, each as `file:line: text`. */
+  checkMappings(
+    path: string,
+    normalize: "none" | "lowercase",
+    targetFault: (destination: string) => string | null,
+  ): Promise<readonly string[]>;
+}
+
+/** Problems and warnings go to `issues`; the result counts only where none were added. */
+export async function loadResources(
+  draft: ConfigDraft,
+  issues: Issues,
+  env: Env,
+  host: ResourceHost,
+): Promise<Resources> {
+  const loader = new Loader(draft, issues, host);
+  const certificates = await loader.certificates();
+  const clientCertificates = await loader.clientCertificates();
+  const adminToken = await loader.adminToken(env);
+  await loader.mappings();
+  await loader.loops();
+  await loader.sourceAddresses();
+  return { certificates, clientCertificates, adminToken };
+}
+
+class Loader {
+  constructor(
+    readonly draft: ConfigDraft,
+    readonly issues: Issues,
+    readonly host: ResourceHost,
+  ) {}
+
+  async certificates(): Promise<LoadedCertificate[]> {
+    const loaded: LoadedCertificate[] = [];
+    const declared = this.draft.tls?.certificate ?? {};
+    let hasDefault = false;
+    for (const [name, entry] of Object.entries(declared)) {
+      const { cert, key, subjects } = entry ?? {};
+      const base = ["tls", "certificate", name];
+      const read = await this.#pair(base, ["cert", cert], ["key", key]);
+      if (read === null) continue;
+      const names = subjects?.map((subject) => subject.toLowerCase()) ??
+        read.pair.names;
+      const wanted = entry?.default === true || name === "*" ||
+        names.includes("*");
+      loaded.push({
+        name,
+        certPem: read.certPem,
+        keyPem: read.keyPem,
+        subjects: names,
+        isDefault: wanted && !hasDefault,
+        notAfter: read.pair.notAfter,
+      });
+      hasDefault ||= wanted;
+    }
+    return loaded;
+  }
+
+  async clientCertificates() {
+    const loaded = new Map<string, { certPem: string; keyPem: string }>();
+    for (const [name, destination] of eachDestination(this.draft)) {
+      const { tls_client_cert: cert, tls_client_key: key } = destination;
+      const read = await this.#pair(
+        ["destination", name],
+        ["tls_client_cert", cert],
+        ["tls_client_key", key],
+      );
+      if (read !== null) {
+        loaded.set(name, { certPem: read.certPem, keyPem: read.keyPem });
+      }
+    }
+    return loaded;
+  }
+
+  async adminToken(env: Env): Promise<string | undefined> {
+    const { admin } = this.draft;
+    if (admin === undefined) return undefined;
+    const given = adminTokenOf(env);
+    if (given !== undefined) return given;
+    const file = admin.bearer_token_file;
+    if (file === undefined) return admin.bearer_token;
+    const path = ["admin", "bearer_token_file"];
+    const token = (await this.#read(path, file))?.trim();
+    if (token === undefined) return undefined;
+    const fault = tokenFault(token, admin.min_token_len);
+    if (fault !== null) {
+      this.issues.problem(path, `the token in ${file} ${fault}`);
+    }
+    return token;
+  }
+
+  async mappings(): Promise<void> {
+    const { mapping } = this.draft;
+    const path = mapping?.file?.path;
+    if (mapping?.source !== "file" || path === undefined) return;
+    const problems = await this.host.checkMappings(
+      path,
+      mapping.normalize ?? "none",
+      mappingTargetFault(this.draft),
+    );
+    for (const problem of problems) {
+      this.issues.problem(["mapping", "file", "path"], problem);
+    }
+  }
+
+  async loops(): Promise<void> {
+    const loops = await findLoops(
+      this.draft,
+      (host) => this.host.resolve(host),
+      this.host.localAddresses(),
+    );
+    for (const { path, listener, bind } of loops) {
+      this.issues.problem(
+        path,
+        `would connect the proxy to itself: listener ${listener} is bound to ${bind}`,
+      );
+    }
+  }
+
+  async sourceAddresses(): Promise<void> {
+    const using = eachDestination(this.draft).filter(([, { source_ips }]) =>
+      (source_ips ?? []).length > 0
+    );
+    if (using.length === 0 || await this.host.sourceAddressWorks()) return;
+    for (const [name] of using) {
+      this.issues.problem(
+        ["destination", name, "source_ips"],
+        "this runtime cannot choose the address it connects from (a trial over loopback came from another one): remove the key",
+      );
+    }
+  }
+
+  /** Both files of a certificate, checked; null when one is not named or something is wrong. */
+  async #pair(
+    base: readonly string[],
+    [certKey, certFile]: [string, string | undefined],
+    [keyKey, keyFile]: [string, string | undefined],
+  ) {
+    const certPem = certFile === undefined
+      ? undefined
+      : await this.#read([...base, certKey], certFile);
+    const keyPem = keyFile === undefined
+      ? undefined
+      : await this.#read([...base, keyKey], keyFile);
+    if (certPem === undefined || keyPem === undefined) return null;
+    try {
+      const pair = readPair(certPem, keyPem);
+      this.#warnOfDates([...base, certKey], certFile!, pair);
+      return { certPem, keyPem, pair };
+    } catch (error) {
+      if (!(error instanceof CertificateError)) throw error;
+      const [key, file] = error.part === "cert"
+        ? [certKey, certFile]
+        : [keyKey, keyFile];
+      this.issues.problem([...base, key], `${file} ${error.message}`);
+      return null;
+    }
+  }
+
+  #warnOfDates(
+    path: readonly string[],
+    file: string,
+    dates: { notBefore: Date; notAfter: Date },
+  ): void {
+    const now = Date.now();
+    const day = (date: Date) => date.toISOString().slice(0, 10);
+    if (dates.notAfter.getTime() < now) {
+      this.issues.warn(path, `${file} expired on ${day(dates.notAfter)}`);
+    } else if (dates.notBefore.getTime() > now) {
+      this.issues.warn(
+        path,
+        `${file} is valid from ${day(dates.notBefore)} on`,
+      );
+    }
+  }
+
+  async #read(
+    path: readonly string[],
+    file: string,
+  ): Promise<string | undefined> {
+    try {
+      return await this.host.readFile(file);
+    } catch (error) {
+      this.issues.problem(path, `cannot read ${file}: ${whyUnreadable(error)}`);
+      return undefined;
+    }
+  }
+}
+
+/** The reason in a few words. */
+export function whyUnreadable(error: unknown): string {
+  if (error instanceof Deno.errors.NotFound) return "no such file";
+  if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
+  return error instanceof Error ? error.message : String(error);
+}
