@@ -1,0 +1,355 @@
+import assert from "node:assert/strict";
+import { ControlError } from "../control/api.ts";
+import type { LogLine } from "../port/messages.ts";
+import { Authenticator } from "./auth.ts";
+import { type AuditEntry, createDispatch } from "./dispatch.ts";
+import { FakeControl } from "../../tests/support/fake_control.ts";
+import { Lockout } from "./lockout.ts";
+import type { Role } from "./route.ts";
+import { routes } from "./routes.ts";
+
+const TOKEN = "0123456789abcdef0123456789abcdef";
+
+interface Ask {
+  token?: string | null;
+  peer?: string;
+}
+
+function setUp(role: Role = "admin") {
+  const control = new FakeControl();
+  const logs: LogLine[] = [];
+  const audits: AuditEntry[] = [];
+  const time = { now: 0 };
+  const dispatch = createDispatch({
+    routes,
+    control,
+    authenticator: new Authenticator([{ name: "ops", role, token: TOKEN }]),
+    lockout: new Lockout(5, 300_000, () => time.now),
+    log: (line) => logs.push(line),
+    audit: (entry) => audits.push(entry),
+    shorten: (identifier) => `${identifier.slice(0, 2)}…`,
+  });
+  /** The URL goes in as the server hands it over: the Request class would rewrite it. */
+  const ask = async (line: string, { token = TOKEN, peer }: Ask = {}) => {
+    const [method, target] = line.split(" ") as [string, string];
+    const headers = new Headers();
+    if (token !== null) headers.set("authorization", `Bearer ${token}`);
+    const url = `https://127.0.0.1:9443${target}`;
+    const response = await dispatch(
+      { method, url, headers } as Request,
+      peer ?? "192.0.2.1",
+    );
+    return {
+      status: response.status,
+      body: await response.text(),
+      headers: response.headers,
+    };
+  };
+  const expect = async (
+    line: string,
+    status: number,
+    body: string,
+    more: Ask = {},
+  ) => {
+    const answer = await ask(line, more);
+    assert.deepEqual([line, answer.status, answer.body], [line, status, body]);
+    return answer;
+  };
+  return { control, logs, audits, time, ask, expect };
+}
+
+Deno.test("dispatch answers each route as the contract words it", async () => {
+  const { control, expect } = setUp();
+  const of = (name: string) =>
+    control.calls.filter(([called]) => called === name).map(([, ...a]) => a);
+
+  await expect("GET /healthz", 200, "ok\n");
+  await expect("GET /readyz", 200, "ok\n");
+  await expect("POST /destinations/reset?destination=old", 200, "ok\n");
+  await expect(
+    "PUT /mappings?identifier=bob@example.com&destination=new",
+    200,
+    "ok\n",
+  );
+  await expect("DELETE /mappings?identifier=bob@example.com", 200, "removed\n");
+  await expect("DELETE /mappings?identifier=bob@example.com", 200, "absent\n");
+  await expect("POST /mappings/reload", 200, "reloaded\n");
+  await expect("POST /cache/invalidate", 200, "ok\n");
+  await expect("POST /cache/invalidate?identifier=a@example.com", 200, "ok\n");
+  await expect(
+    "POST /connections/kick?identifier=alice@example.com",
+    200,
+    "kicked 1\n",
+  );
+  const delay = "POST /connections/delay?identifier=a&seconds=";
+  for (const seconds of ["0", "30", "120", "121", "99999999999999999999999"]) {
+    await expect(delay + seconds, 200, "ok\n");
+  }
+  await expect(
+    "POST /config/reload",
+    200,
+    '{"reloaded":true,"note":"server.threads needs a restart"}\n',
+  );
+  assert.deepEqual(of("setMapping"), [["bob@example.com", "new"]]);
+  assert.deepEqual(of("invalidate"), [[null], ["a@example.com"]]);
+  assert.deepEqual(of("delay").map(([, s]) => s), [0, 30, 120, 120, 120]);
+});
+
+Deno.test("dispatch hands each answer over as its schema declares", async () => {
+  const { ask } = setUp();
+  const query: Record<string, string> = {
+    identifier: "alice@example.com",
+    destination: "new",
+    seconds: "5",
+  };
+  for (const route of routes) {
+    const required = Object.entries(route.parameters)
+      .filter(([, { required }]) => required)
+      .map(([name]) => `${name}=${query[name]}`);
+    const line = `${route.method} ${route.path}?${required.join("&")}`;
+    const { status, body, headers } = await ask(line);
+    assert.equal(status, 200, line);
+    assert.ok(body.endsWith("\n") && !body.slice(0, -1).includes("\n"), line);
+    const json = route.form === "json";
+    assert.equal(
+      headers.get("content-type"),
+      json ? "application/json" : "text/plain; charset=utf-8",
+    );
+    assert.equal(headers.get("cache-control"), "no-store");
+    const value = json ? JSON.parse(body) : body.slice(0, -1);
+    assert.deepEqual(route.response.parse(value), value, line);
+  }
+});
+
+Deno.test("dispatch asks for the token before it looks at the path", async () => {
+  const { expect } = setUp();
+  let host = 0;
+  const denied = async (line: string, token: string | null) => {
+    const peer = `192.0.2.${++host}`;
+    const answer = await expect(line, 401, "unauthorized\n", { token, peer });
+    assert.equal(answer.headers.get("www-authenticate"), "Bearer");
+  };
+  for (const { method, path, role } of routes) {
+    if (role !== "public") await denied(`${method} ${path}`, null);
+  }
+  await denied("GET /nowhere", null);
+  await denied("GET /nowhere", "wrong");
+  await denied("PATCH /stats", null);
+  await denied("POST /healthz", null);
+  await denied("GET /%zz", null);
+  await denied("GET /stats", "");
+  await denied("GET /stats", `${TOKEN}x`);
+  await denied("GET /stats", TOKEN.slice(1));
+  await expect("GET /healthz", 200, "ok\n", { token: null });
+  await expect("GET /readyz", 200, "ok\n", { token: null });
+});
+
+Deno.test("dispatch knows unknown paths, wrong methods and trailing slashes", async () => {
+  const { ask, expect } = setUp();
+  for (const path of ["/nowhere", "/", "//stats", "/Stats", "/a/../stats"]) {
+    await expect(`GET ${path}`, 404, "not found\n");
+  }
+  await expect("GET /%zz", 400, "malformed path\n");
+  await expect("GET /%ff", 400, "malformed path\n");
+  const allow = async (line: string) => {
+    const { headers } = await expect(line, 405, "method not allowed\n");
+    return headers.get("allow");
+  };
+  assert.equal(await allow("POST /stats"), "GET, HEAD");
+  assert.equal(await allow("POST /mappings"), "GET, HEAD, PUT, DELETE");
+  assert.equal(await allow("GET /connections/kick"), "POST");
+  assert.equal(await allow("OPTIONS /mappings/reload"), "POST");
+  assert.equal(await allow("DELETE /healthz"), "GET, HEAD");
+  const { status } = await ask("GET /stats/");
+  assert.equal(status, 200);
+  await expect("GET /healthz/?verbose", 200, "ok\n", { token: null });
+  const head = await expect("HEAD /stats", 200, "");
+  assert.equal(head.headers.get("content-type"), "application/json");
+  await expect("HEAD /connections/kick", 405, "");
+});
+
+Deno.test("dispatch names the parameters that are missing or wrong", async () => {
+  const { expect, control } = setUp();
+  const both = "identifier and destination required\n";
+  const held = "identifier and seconds required\n";
+  await expect("GET /mappings", 400, "identifier required\n");
+  await expect("GET /mappings?identifier=", 400, "identifier required\n");
+  await expect("DELETE /mappings", 400, "identifier required\n");
+  await expect("PUT /mappings", 400, both);
+  await expect("PUT /mappings?identifier=a", 400, both);
+  await expect("PUT /mappings?destination=new", 400, both);
+  await expect("POST /connections/kick", 400, "identifier required\n");
+  await expect("POST /connections/delay", 400, held);
+  await expect("POST /connections/delay?identifier=a", 400, held);
+  await expect("POST /connections/delay?seconds=1", 400, held);
+  await expect("POST /destinations/reset", 400, "destination required\n");
+  await expect("GET /routes/explain", 400, "identifier required\n");
+  for (const seconds of ["-1", "1.5", "x", "+1", "1e3", "0x10", "%205"]) {
+    const line = `POST /connections/delay?identifier=a&seconds=${seconds}`;
+    await expect(line, 400, "invalid seconds\n");
+  }
+  await expect(
+    "GET /mappings?identifier=a&identifier=b",
+    400,
+    "duplicate identifier\n",
+  );
+  await expect("GET /mappings?identifier=%zz", 400, "malformed query\n");
+  await expect("GET /mappings?identifier=%ff", 400, "malformed query\n");
+  await expect(
+    "POST /cache/invalidate?identifer=a",
+    400,
+    "unknown parameter\n",
+  );
+  assert.deepEqual(control.calls, []);
+});
+
+Deno.test("dispatch leaves + and %2B of a query alike", async () => {
+  const { ask, control } = setUp();
+  await ask("GET /mappings?identifier=a+b@example.com&_=1");
+  await ask("GET /mappings?identifier=a%2Bb%40example.com");
+  assert.deepEqual(control.calls, [
+    ["mapping", "a+b@example.com"],
+    ["mapping", "a+b@example.com"],
+  ]);
+});
+
+Deno.test("dispatch gives sessions the filters that were asked for", async () => {
+  const { ask, control } = setUp();
+  await ask("GET /sessions");
+  await ask("GET /sessions?destination=old&client=2001:db8::1");
+  assert.deepEqual(control.calls, [
+    ["sessions", {}],
+    ["sessions", { destination: "old", client: "2001:db8::1" }],
+  ]);
+});
+
+Deno.test("dispatch answers what the control plane refuses", async () => {
+  const { expect, control } = setUp();
+  const unknown = "unknown destination\n";
+  await expect("PUT /mappings?identifier=a&destination=x", 400, unknown);
+  await expect("POST /destinations/reset?destination=x", 404, unknown);
+  const cases: [string, ControlError, number][] = [
+    [
+      "PUT /mappings?identifier=a&destination=new",
+      new ControlError("read-only", "no upsert_query"),
+      501,
+    ],
+    [
+      "DELETE /mappings?identifier=a",
+      new ControlError("read-only", "no delete_query"),
+      501,
+    ],
+    [
+      "PUT /mappings?identifier=%20&destination=new",
+      new ControlError("invalid", "spaces"),
+      400,
+    ],
+    [
+      "PUT /mappings?identifier=a&destination=new",
+      new ControlError("failed", "disk full"),
+      500,
+    ],
+    ["POST /mappings/reload", new ControlError("invalid", "line 3"), 500],
+    ["POST /mappings/reload", new ControlError("failed", "no such file"), 500],
+    ["POST /config/reload", new ControlError("invalid", "line 3"), 400],
+    ["POST /config/reload", new ControlError("failed", "port taken"), 400],
+    ["GET /mappings?identifier=a", new ControlError("failed", "down"), 500],
+  ];
+  for (const [line, error, status] of cases) {
+    control.failure = error;
+    await expect(line, status, `${error.message}\n`);
+  }
+  control.notReady = ["listener imaps: not bound", "draining"];
+  await expect("GET /readyz", 503, "listener imaps: not bound\ndraining\n", {
+    token: null,
+  });
+});
+
+Deno.test("dispatch logs what it did not expect and tells nothing of it", async () => {
+  const { expect, control, logs } = setUp();
+  control.failure = new TypeError("x is undefined in secret.ts");
+  await expect("GET /stats", 500, "internal error\n");
+  assert.deepEqual(logs, [{
+    level: "error",
+    event: "admin_internal_error",
+    fields: {
+      path: "/stats",
+      error: "TypeError: x is undefined in secret.ts",
+    },
+  }]);
+});
+
+Deno.test("dispatch locks an address out after too many failures", async () => {
+  const { ask, expect, time, logs } = setUp();
+  const peer = "2001:db8::1";
+  for (let i = 0; i < 5; i++) {
+    await expect("GET /stats", 401, "unauthorized\n", { token: "x", peer });
+  }
+  assert.deepEqual(logs.map(({ event }) => event), [
+    ...Array(4).fill("admin_unauthorized"),
+    "admin_locked_out",
+  ]);
+  time.now = 1;
+  const locked = await ask("GET /stats", { peer: "2001:db8::2" });
+  assert.equal(locked.status, 429);
+  assert.equal(locked.headers.get("retry-after"), "300");
+  await expect("GET /healthz", 200, "ok\n", { token: null, peer });
+  await expect("GET /readyz", 200, "ok\n", { token: null, peer });
+  assert.equal(
+    (await ask("GET /stats", { peer: "2001:db8:0:1::" })).status,
+    200,
+  );
+  time.now = 300_000;
+  assert.equal((await ask("GET /stats", { peer })).status, 200);
+});
+
+Deno.test("dispatch leaves one audit line for each change, accounts shortened", async () => {
+  const { ask, audits } = setUp();
+  await ask("GET /mappings?identifier=alice@example.com");
+  await ask("PUT /mappings?identifier=alice@example.com&destination=new");
+  await ask("PUT /mappings?identifier=alice@example.com&destination=none");
+  await ask("POST /connections/kick?identifier=alice@example.com");
+  await ask("POST /connections/kick");
+  const line = { actor: "ops", role: "admin", client: "192.0.2.1" };
+  assert.deepEqual(audits, [
+    {
+      ...line,
+      action: "PUT /mappings",
+      parameters: { identifier: "al…", destination: "new" },
+      status: 200,
+      result: "ok",
+    },
+    {
+      ...line,
+      action: "PUT /mappings",
+      parameters: { identifier: "al…", destination: "none" },
+      status: 400,
+      result: "unknown",
+    },
+    {
+      ...line,
+      action: "POST /connections/kick",
+      parameters: { identifier: "al…" },
+      status: 200,
+      result: "kicked 1",
+    },
+    {
+      ...line,
+      action: "POST /connections/kick",
+      parameters: {},
+      status: 400,
+      result: "identifier required",
+    },
+  ]);
+});
+
+Deno.test("dispatch holds a token to its role", async () => {
+  const viewer = setUp("viewer");
+  assert.equal((await viewer.ask("GET /stats")).status, 200);
+  await viewer.expect("POST /cache/invalidate", 403, "forbidden\n");
+  await viewer.expect("POST /config/reload", 403, "forbidden\n");
+  const operator = setUp("operator");
+  await operator.expect("POST /cache/invalidate", 200, "ok\n");
+  await operator.expect("POST /config/reload", 403, "forbidden\n");
+  assert.deepEqual(viewer.control.calls, [["stats"]]);
+});

@@ -1,0 +1,143 @@
+import assert from "node:assert/strict";
+import { Authority, type Certificate } from "../../tests/support/certs.ts";
+import { FakeControl } from "../../tests/support/fake_control.ts";
+import type { LogLine } from "../port/messages.ts";
+import type { AuditEntry } from "./dispatch.ts";
+import { type AdminServer, startAdmin } from "./server.ts";
+
+const TOKEN = "0123456789abcdef0123456789abcdef";
+
+interface Setting {
+  authority: Authority;
+  first: Certificate;
+  second: Certificate;
+  admin: AdminServer;
+  audits: AuditEntry[];
+}
+
+async function withAdmin(run: (setting: Setting) => Promise<void>) {
+  const folder = await Deno.makeTempDir();
+  const authority = await Authority.create(folder);
+  const first = await authority.issue(["first.test"]);
+  const second = await authority.issue(["second.test"]);
+  const logs: LogLine[] = [];
+  const audits: AuditEntry[] = [];
+  const admin = startAdmin({
+    bind: { hostname: "127.0.0.1", port: 0 },
+    certPem: first.certPem,
+    keyPem: first.keyPem,
+    token: TOKEN,
+    lockoutThreshold: 5,
+    lockoutDuration: 300_000,
+    control: new FakeControl(),
+    log: (line) => logs.push(line),
+    audit: (entry) => audits.push(entry),
+    shorten: (identifier) => identifier.slice(0, 2),
+  });
+  try {
+    await run({ authority, first, second, admin, audits });
+  } finally {
+    await admin.close();
+    await Deno.remove(folder, { recursive: true });
+  }
+  assert.deepEqual(logs, []);
+}
+
+/** A connection that checks the certificate for `hostname`. */
+class Client {
+  private constructor(private readonly connection: Deno.TlsConn) {}
+
+  static async open({ address }: AdminServer, ca: string, hostname: string) {
+    const raw = await Deno.connect(address);
+    const connection = await Deno.startTls(raw, { hostname, caCerts: [ca] });
+    try {
+      await connection.handshake();
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+    return new Client(connection);
+  }
+
+  /** Sends a request as written and reads an answer that has a Content-Length. */
+  async ask(line: string): Promise<string> {
+    const head = `${line} HTTP/1.1\r\nhost: admin.test\r\n` +
+      `authorization: Bearer ${TOKEN}\r\n\r\n`;
+    await this.connection.write(new TextEncoder().encode(head));
+    let text = "";
+    const buffer = new Uint8Array(4096);
+    for (;;) {
+      const read = await this.connection.read(buffer);
+      if (read === null) return text;
+      text += new TextDecoder().decode(buffer.subarray(0, read));
+      const [, headers, body] = /^([^]*?\r\n)\r\n([^]*)$/.exec(text) ?? [];
+      if (headers === undefined) continue;
+      const length = /content-length: (\d+)/i.exec(headers)?.[1];
+      if (body!.length >= Number(length)) {
+        return `${headers.split(" ", 2)[1]} ${body}`;
+      }
+    }
+  }
+
+  close() {
+    this.connection.close();
+  }
+}
+
+Deno.test("startAdmin serves several requests of one TLS connection", async () => {
+  await withAdmin(async ({ admin, authority, audits }) => {
+    const client = await Client.open(admin, authority.pem, "first.test");
+    assert.equal(await client.ask("GET /healthz"), "200 ok\n");
+    assert.match(
+      await client.ask("GET /mappings?identifier=a+b@example.com"),
+      /^200 \{"identifier":"a\+b@example\.com"/,
+    );
+    assert.equal(
+      await client.ask("GET /mappings?identifier=%zz"),
+      "400 malformed query\n",
+    );
+    assert.equal(
+      await client.ask("GET /x/../stats"),
+      "404 not found\n",
+    );
+    assert.equal(
+      await client.ask("POST /connections/kick?identifier=alice@example.com"),
+      "200 kicked 1\n",
+    );
+    assert.deepEqual(audits.map(({ client }) => client), ["127.0.0.1"]);
+    client.close();
+  });
+});
+
+Deno.test("replaceCertificate serves the next handshake with the new one", async () => {
+  await withAdmin(async ({ admin, authority, second }) => {
+    const before = await Client.open(admin, authority.pem, "first.test");
+    assert.equal(await before.ask("GET /healthz"), "200 ok\n");
+    admin.replaceCertificate(second.certPem, second.keyPem);
+    const after = await Client.open(admin, authority.pem, "second.test");
+    assert.equal(await after.ask("GET /healthz"), "200 ok\n");
+    await assert.rejects(Client.open(admin, authority.pem, "first.test"));
+    before.close();
+    after.close();
+  });
+});
+
+Deno.test("startAdmin refuses an address that is taken", async () => {
+  await withAdmin(({ admin, first }) => {
+    const again = () =>
+      startAdmin({
+        bind: admin.address,
+        certPem: first.certPem,
+        keyPem: first.keyPem,
+        token: TOKEN,
+        lockoutThreshold: 5,
+        lockoutDuration: 300_000,
+        control: new FakeControl(),
+        log: () => {},
+        audit: () => {},
+        shorten: (identifier) => identifier,
+      });
+    assert.throws(again, Deno.errors.AddrInUse);
+    return Promise.resolve();
+  });
+});

@@ -1,0 +1,175 @@
+/** A control plane in memory, for tests of the front doors. */
+import {
+  ControlError,
+  type ControlPlane,
+  type DestinationStatus,
+  type SessionView,
+} from "../../src/control/api.ts";
+import type { ProtocolName } from "../../src/port/snapshot.ts";
+
+const HEALTH = {
+  consecutive_failures: 0,
+  failure_sources: 0,
+  host_level_failure: false,
+  down: false,
+};
+
+/** Its fields are what it answers with; `calls` is what it was asked, in order. */
+export class FakeControl implements ControlPlane {
+  readonly calls: unknown[][] = [];
+  readonly mappings = new Map<string, string>([["alice@example.com", "old"]]);
+  /** Thrown by the next call. */
+  failure: Error | null = null;
+  notReady: string[] = [];
+  openSessions: SessionView[] = [{
+    id: "s1",
+    listener: "imaps",
+    protocol: "imap",
+    client: "192.0.2.1:50000",
+    stage: "bridge",
+    identifier: "alice@example.com",
+    destination: "old",
+    since: "2026-11-22T08:00:00.000Z",
+    bytes_in: 120,
+    bytes_out: 4096,
+  }];
+
+  readiness() {
+    this.#asked("readiness");
+    return { ready: this.notReady.length === 0, reasons: this.notReady };
+  }
+
+  stats() {
+    this.#asked("stats");
+    return Promise.resolve({
+      cache_hits: 18234,
+      cache_misses: 412,
+      hit_rate_pct: 97.79,
+      cache_entries: 380,
+      active_connections: 27,
+    });
+  }
+
+  destinations(): DestinationStatus[] {
+    this.#asked("destinations");
+    const leg = { protocol: "imap" as ProtocolName, ...HEALTH };
+    return [
+      { destination: "new", ...HEALTH, legs: [leg] },
+      {
+        destination: "old",
+        consecutive_failures: 6,
+        failure_sources: 2,
+        host_level_failure: true,
+        down: true,
+        legs: [
+          leg,
+          {
+            protocol: "pop3",
+            consecutive_failures: 6,
+            failure_sources: 2,
+            host_level_failure: true,
+            down: true,
+          },
+        ],
+      },
+    ];
+  }
+
+  resetDestination(destination: string) {
+    this.#asked("resetDestination", destination);
+    this.#declared(destination);
+  }
+
+  mapping(identifier: string) {
+    this.#asked("mapping", identifier);
+    const normalized = identifier.toLowerCase();
+    const destination = this.mappings.get(normalized);
+    return Promise.resolve({
+      identifier,
+      normalized,
+      destination: destination ?? "old",
+      routed_to_default: destination === undefined,
+      cached: false,
+    });
+  }
+
+  // Asynchronous, so that a failure is a rejection as it is in the real one.
+  // deno-lint-ignore require-await
+  async setMapping(identifier: string, destination: string) {
+    this.#asked("setMapping", identifier, destination);
+    this.#declared(destination);
+    this.mappings.set(identifier, destination);
+  }
+
+  // deno-lint-ignore require-await
+  async deleteMapping(identifier: string) {
+    this.#asked("deleteMapping", identifier);
+    return this.mappings.delete(identifier);
+  }
+
+  // deno-lint-ignore require-await
+  async reloadMappings() {
+    this.#asked("reloadMappings");
+  }
+
+  // deno-lint-ignore require-await
+  async invalidate(identifier: string | null) {
+    this.#asked("invalidate", identifier);
+  }
+
+  // deno-lint-ignore require-await
+  async kick(identifier: string) {
+    this.#asked("kick", identifier);
+    return this.openSessions.filter((s) => s.identifier === identifier).length;
+  }
+
+  // deno-lint-ignore require-await
+  async delay(identifier: string, seconds: number) {
+    this.#asked("delay", identifier, seconds);
+  }
+
+  // deno-lint-ignore require-await
+  async reloadConfig() {
+    this.#asked("reloadConfig");
+    return { reloaded: true, note: "server.threads needs a restart" } as const;
+  }
+
+  // deno-lint-ignore require-await
+  async sessions(filter: object) {
+    this.#asked("sessions", filter);
+    return this.openSessions;
+  }
+
+  // deno-lint-ignore require-await
+  async closeSession(id: string) {
+    this.#asked("closeSession", id);
+    return this.openSessions.some((s) => s.id === id);
+  }
+
+  // deno-lint-ignore require-await
+  async explain(identifier: string) {
+    this.#asked("explain", identifier);
+    return {
+      identifier,
+      steps: [
+        { step: "normalize", result: identifier.toLowerCase() },
+        { step: "mapping", result: "old" },
+      ],
+      destination: "old",
+      refused: null,
+    };
+  }
+
+  #declared(destination: string) {
+    if (!["old", "new"].includes(destination)) {
+      throw new ControlError("unknown", `no destination ${destination}`);
+    }
+  }
+
+  #asked(...call: unknown[]) {
+    this.calls.push(call);
+    const failure = this.failure;
+    this.failure = null;
+    if (failure) throw failure;
+  }
+}
