@@ -5,13 +5,16 @@
  * To add a page, import a function that gives its text and add a row to PAGES; the path is relative to
  * the project. The text must depend on the source alone (no dates, no machine).
  */
+import { renderConfigReference } from "../src/config/reference.ts";
 
 interface Page {
   path: string;
   render(): string | Promise<string>;
 }
 
-const PAGES: Page[] = [];
+const PAGES: Page[] = [
+  { path: "docs/configuration.md", render: renderConfigReference },
+];
 
 const check = Deno.args.includes("--check");
 const root = new URL("../", import.meta.url);

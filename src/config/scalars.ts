@@ -92,7 +92,8 @@ export const LONGEST_TIMEOUT = 24 * UNIT_MS["d"]!;
 /** A duration as milliseconds. Bounds are in milliseconds, both included. */
 export function duration(min = 1, max = LONGEST_TIMEOUT) {
   const what = 'a number and one of ms, s, m, h, d, such as "30s"';
-  return z.string(expected(what)).transform((value, context) => {
+  const typed = z.string(expected(what)).meta({ title: "duration" });
+  return typed.transform((value, context) => {
     const ms = parseDuration(value);
     if (ms === null || ms < min || ms > max) {
       const message = ms === null

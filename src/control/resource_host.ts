@@ -1,5 +1,6 @@
 /** What validation asks of this machine (config/resources.ts). */
-import { lookup } from "node:dns/promises";
+// The promise form of this module prints a deprecation warning on stderr when it is loaded.
+import { lookup } from "node:dns";
 import type { ResourceHost } from "../config/resources.ts";
 import { sourceAddressWorks } from "../net/source_address.ts";
 import { normalizeIdentifier } from "../route/identifier.ts";
@@ -29,18 +30,12 @@ export const resourceHost: ResourceHost = {
   },
 };
 
-async function resolve(host: string): Promise<readonly string[]> {
-  let timer: number | undefined;
-  const late = new Promise<readonly string[]>((done) => {
-    timer = setTimeout(() => done([]), RESOLVE_TIMEOUT);
+function resolve(host: string): Promise<readonly string[]> {
+  return new Promise((done) => {
+    const timer = setTimeout(() => done([]), RESOLVE_TIMEOUT);
+    lookup(host, { all: true }, (error, answers) => {
+      clearTimeout(timer);
+      done(error ? [] : answers.map(({ address }) => address));
+    });
   });
-  const found = lookup(host, { all: true }).then(
-    (answers) => answers.map(({ address }) => address),
-    () => [],
-  );
-  try {
-    return await Promise.race([found, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
