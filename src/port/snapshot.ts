@@ -41,7 +41,12 @@ export interface ListenerSnapshot {
 
 /** How the certificate of a TLS leg is judged. `pin` is the SHA-256 of the exact certificate, lower-case hex. */
 export type LegTrust =
-  | { readonly kind: "store"; readonly serverName: string }
+  | {
+    readonly kind: "store";
+    readonly serverName: string;
+    /** PEM of authorities that are trusted besides the host's. */
+    readonly caCerts?: readonly string[];
+  }
   | {
     readonly kind: "pin";
     readonly serverName: string;
