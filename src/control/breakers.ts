@@ -1,0 +1,229 @@
+import type { Clock } from "../observe/clock.ts";
+import type { LegReport, LegState } from "../port/messages.ts";
+import type { ProtocolName } from "../port/snapshot.ts";
+import type { DestinationStatus, LegStatus } from "./api.ts";
+import { clientUnit } from "./client_unit.ts";
+
+/** Durations in ms; names as in `[server]`. */
+export interface BreakerSettings {
+  /** Failures in a row that take a leg down; 0: never. */
+  readonly hostDownThreshold: number;
+  readonly hostDownMinClients: number;
+  readonly hostDownCooldown: number;
+  readonly backendTimeout: number;
+}
+
+/** A leg as the breaker knows it; with another address it starts afresh. */
+export interface BreakerLeg {
+  readonly destination: string;
+  readonly protocol: ProtocolName;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A probe is over when the dial is, at the latest; then the next connection may try. */
+const PROBE_MARGIN = 2000;
+
+/** Clients remembered of one streak; enough for the rule and a bound for memory. */
+const MOST_SOURCES = 256;
+
+class Leg {
+  failures = 0;
+  /** Of these, failures to connect. */
+  connectFailures = 0;
+  sources = new Set<string>();
+  state: LegState["state"] = "closed";
+  probeUntil: number | null = null;
+  cancelCooldown: () => void = () => {};
+
+  constructor(readonly of: BreakerLeg) {}
+
+  get view(): LegState {
+    return {
+      destination: this.of.destination,
+      protocol: this.of.protocol,
+      state: this.state,
+      suspect: this.failures > 0,
+    };
+  }
+
+  get status(): LegStatus {
+    return {
+      protocol: this.of.protocol,
+      consecutive_failures: this.failures,
+      failure_sources: this.sources.size,
+      host_level_failure: this.connectFailures > 0,
+      down: this.state !== "closed",
+    };
+  }
+}
+
+/**
+ * The circuit breakers of all legs (spec section 10). Failures to connect count alone; failures
+ * after that take a leg down only once the streak spans enough clients, so that no single client
+ * can. After the cooldown one connection probes at a time.
+ */
+export class Breakers {
+  #legs = new Map<string, Leg>();
+  #destinations: readonly string[] = [];
+
+  constructor(
+    private settings: BreakerSettings,
+    private readonly clock: Clock,
+    /** Told each change that a worker has to know. */
+    private readonly onChange: (states: readonly LegState[]) => void,
+  ) {}
+
+  /** Take over the legs of a new configuration; those that stay keep their state. */
+  configure(
+    settings: BreakerSettings,
+    destinations: readonly string[],
+    legs: readonly BreakerLeg[],
+  ): void {
+    this.settings = settings;
+    this.#destinations = destinations;
+    const before = this.#legs;
+    this.#legs = new Map();
+    for (const leg of legs) {
+      const key = legKey(leg.destination, leg.protocol);
+      const known = before.get(key);
+      const same = known?.of.host === leg.host && known.of.port === leg.port;
+      this.#legs.set(key, same ? known : new Leg(leg));
+      if (same) before.delete(key);
+    }
+    const replaced: LegState[] = [];
+    for (const [key, leg] of before) {
+      leg.cancelCooldown();
+      const now = this.#legs.get(key);
+      if (now) replaced.push(now.view);
+    }
+    if (replaced.length > 0) this.onChange(replaced);
+    if (settings.hostDownThreshold === 0) {
+      for (const leg of this.#legs.values()) this.#change(leg, clear);
+    }
+  }
+
+  /** What a worker saw of a leg. Of a leg that is no longer configured nothing is kept. */
+  report(report: LegReport): void {
+    const leg = this.#legs.get(legKey(report.destination, report.protocol));
+    if (!leg) return;
+    if (report.outcome === "success") return this.#change(leg, clear);
+    this.#change(leg, () => {
+      leg.failures++;
+      if (report.outcome === "connect") leg.connectFailures++;
+      if (leg.sources.size < this.#mostSources) {
+        leg.sources.add(clientUnit(report.client));
+      }
+      // Who dialled before the leg went down reports late and must not prolong that.
+      const probeFailed = leg.state === "ask" && leg.probeUntil !== null;
+      if (probeFailed || (leg.state === "closed" && this.#tripped(leg))) {
+        this.#takeDown(leg);
+      }
+    });
+  }
+
+  /** May this connection use the leg? One at a time while it is cooled down; never while it is down. */
+  grantProbe(destination: string, protocol: ProtocolName): boolean {
+    const leg = this.#legs.get(legKey(destination, protocol));
+    if (!leg || leg.state === "down") return false;
+    if (leg.state === "closed") return true;
+    const now = this.clock.now();
+    if (leg.probeUntil !== null && leg.probeUntil > now) return false;
+    leg.probeUntil = now + this.settings.backendTimeout + PROBE_MARGIN;
+    return true;
+  }
+
+  /** Every leg that is not simply well: what a new worker has to know. */
+  states(): LegState[] {
+    return [...this.#legs.values()].map((leg) => leg.view)
+      .filter((view) => view.suspect || view.state !== "closed");
+  }
+
+  stateOf(destination: string, protocol: ProtocolName): LegState["state"] {
+    return this.#legs.get(legKey(destination, protocol))?.state ?? "closed";
+  }
+
+  /** For GET /destinations; the fields of a destination are those of its worst leg. */
+  status(): DestinationStatus[] {
+    return this.#destinations.map((destination) => {
+      const legs = [...this.#legs.values()]
+        .filter((leg) => leg.of.destination === destination)
+        .map((leg) => leg.status);
+      const { protocol: _, ...worst } = legs.reduce(
+        (a, b) => isWorse(b, a) ? b : a,
+        legs[0] ?? WELL,
+      );
+      return { destination, ...worst, legs };
+    });
+  }
+
+  /** Forget every failure of a destination; false when there is no such destination. */
+  reset(destination: string): boolean {
+    if (!this.#destinations.includes(destination)) return false;
+    for (const leg of this.#legs.values()) {
+      if (leg.of.destination === destination) this.#change(leg, clear);
+    }
+    return true;
+  }
+
+  /** Stops every timer. */
+  close(): void {
+    for (const leg of this.#legs.values()) leg.cancelCooldown();
+  }
+
+  get #mostSources(): number {
+    return Math.max(MOST_SOURCES, this.settings.hostDownMinClients);
+  }
+
+  #tripped(leg: Leg): boolean {
+    const { hostDownThreshold, hostDownMinClients } = this.settings;
+    if (hostDownThreshold === 0) return false;
+    return leg.connectFailures >= hostDownThreshold ||
+      (leg.failures >= hostDownThreshold &&
+        leg.sources.size >= hostDownMinClients);
+  }
+
+  #takeDown(leg: Leg): void {
+    leg.state = "down";
+    leg.probeUntil = null;
+    leg.cancelCooldown();
+    leg.cancelCooldown = this.clock.after(
+      this.settings.hostDownCooldown,
+      () => this.#change(leg, () => leg.state = "ask"),
+    );
+  }
+
+  #change(leg: Leg, act: (leg: Leg) => void): void {
+    const before = leg.view;
+    act(leg);
+    const after = leg.view;
+    if (before.state !== after.state || before.suspect !== after.suspect) {
+      this.onChange([after]);
+    }
+  }
+}
+
+const WELL: LegStatus = {
+  protocol: "imap",
+  consecutive_failures: 0,
+  failure_sources: 0,
+  host_level_failure: false,
+  down: false,
+};
+
+function clear(leg: Leg): void {
+  leg.failures = leg.connectFailures = 0;
+  leg.sources.clear();
+  leg.state = "closed";
+  leg.probeUntil = null;
+  leg.cancelCooldown();
+}
+
+function isWorse(a: LegStatus, b: LegStatus): boolean {
+  if (a.down !== b.down) return a.down;
+  return a.consecutive_failures > b.consecutive_failures;
+}
+
+function legKey(destination: string, protocol: ProtocolName): string {
+  return `${protocol} ${destination}`;
+}

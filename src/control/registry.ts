@@ -1,0 +1,220 @@
+import type {
+  EndReason,
+  SessionClosed,
+  SessionEvent,
+  SessionOpened,
+  SessionStage,
+} from "../port/messages.ts";
+import type { ProtocolName } from "../port/snapshot.ts";
+import type { SessionFilter, SessionView } from "./api.ts";
+
+/** All that is known of a session at its end. Exactly one is made for each connection. */
+export interface CloseRecord {
+  readonly id: string;
+  readonly listener: string;
+  readonly protocol: ProtocolName;
+  /** `address:port`, `[v6]:port`. */
+  readonly client: string;
+  /** The stage in which it ended. */
+  readonly stage: SessionStage;
+  readonly identifier: string | null;
+  readonly destination: string | null;
+  /** Client to backend, then backend to client. */
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly durationMs: number;
+  readonly reason: EndReason;
+  /** The cause in words, "" when the reason says it all. */
+  readonly detail: string;
+}
+
+interface Session {
+  readonly opened: SessionOpened;
+  readonly worker: number;
+  stage: SessionStage;
+  identifier: string | null;
+  destination: string | null;
+  bytesIn: number;
+  bytesOut: number;
+}
+
+/** The sessions of all workers, as told by their batches of events. */
+export class SessionRegistry {
+  #sessions = new Map<string, Session>();
+  #byIdentifier = new Map<string, Set<Session>>();
+  #byListener = new Map<string, number>();
+  #byDestination = new Map<string, number>();
+
+  constructor(
+    private readonly onClosed: (record: CloseRecord) => void,
+    /** Milliseconds since the epoch, as in SessionOpened. */
+    private readonly now: () => number = Date.now,
+  ) {}
+
+  /** How many connections there are. */
+  get active(): number {
+    return this.#sessions.size;
+  }
+
+  activeOf(listener: string): number {
+    return this.#byListener.get(listener) ?? 0;
+  }
+
+  activeAt(destination: string): number {
+    return this.#byDestination.get(destination) ?? 0;
+  }
+
+  /** Events of one worker in the order in which they happened. */
+  apply(worker: number, events: readonly SessionEvent[]): void {
+    for (const event of events) {
+      if (event.kind === "open") {
+        this.#open(worker, event);
+        continue;
+      }
+      // A session may have been closed here before its worker, killed meanwhile, was heard.
+      const session = this.#sessions.get(event.id);
+      if (!session || session.worker !== worker) continue;
+      if (event.kind === "close") {
+        this.#close(session, event);
+        continue;
+      }
+      session.stage = event.stage ?? session.stage;
+      session.bytesIn = event.bytesIn ?? session.bytesIn;
+      session.bytesOut = event.bytesOut ?? session.bytesOut;
+      if (event.identifier !== undefined) {
+        this.#setIdentifier(session, event.identifier);
+      }
+      if (event.destination !== undefined) {
+        this.#setDestination(session, event.destination);
+      }
+    }
+  }
+
+  /** Close the sessions of a worker that is gone; answers how many. */
+  workerLost(worker: number): number {
+    const lost = [...this.#sessions.values()]
+      .filter((session) => session.worker === worker);
+    for (const session of lost) {
+      this.#close(session, {
+        kind: "close",
+        id: session.opened.id,
+        reason: "worker-lost",
+        bytesIn: session.bytesIn,
+        bytesOut: session.bytesOut,
+      });
+    }
+    return lost.length;
+  }
+
+  /** The worker that has the session, or null. */
+  workerOf(id: string): number | null {
+    return this.#sessions.get(id)?.worker ?? null;
+  }
+
+  /** Sessions that match every field of the filter; the identifier is a normalized one. */
+  list(filter: SessionFilter): SessionView[] {
+    const { identifier, destination, listener, client } = filter;
+    const candidates = identifier === undefined
+      ? this.#sessions.values()
+      : this.#byIdentifier.get(identifier) ?? [];
+    const views: SessionView[] = [];
+    for (const session of candidates) {
+      if (destination !== undefined && session.destination !== destination) {
+        continue;
+      }
+      if (listener !== undefined && session.opened.listener !== listener) {
+        continue;
+      }
+      if (client !== undefined && addressOf(session.opened.peer) !== client) {
+        continue;
+      }
+      views.push(viewOf(session));
+    }
+    return views;
+  }
+
+  #open(worker: number, opened: SessionOpened): void {
+    if (this.#sessions.has(opened.id)) return;
+    this.#sessions.set(opened.id, {
+      opened,
+      worker,
+      stage: "accept",
+      identifier: null,
+      destination: null,
+      bytesIn: 0,
+      bytesOut: 0,
+    });
+    count(this.#byListener, opened.listener, 1);
+  }
+
+  #close(session: Session, closed: SessionClosed): void {
+    const { opened, stage, identifier, destination } = session;
+    this.#sessions.delete(opened.id);
+    count(this.#byListener, opened.listener, -1);
+    this.#setIdentifier(session, null);
+    this.#setDestination(session, null);
+    this.onClosed({
+      id: opened.id,
+      listener: opened.listener,
+      protocol: opened.protocol,
+      client: opened.peer,
+      stage,
+      identifier,
+      destination,
+      bytesIn: closed.bytesIn,
+      bytesOut: closed.bytesOut,
+      durationMs: Math.max(0, this.now() - opened.since),
+      reason: closed.reason,
+      detail: closed.detail ?? "",
+    });
+  }
+
+  #setIdentifier(session: Session, identifier: string | null): void {
+    if (session.identifier === identifier) return;
+    if (session.identifier !== null) {
+      const others = this.#byIdentifier.get(session.identifier);
+      others?.delete(session);
+      if (others?.size === 0) this.#byIdentifier.delete(session.identifier);
+    }
+    session.identifier = identifier;
+    if (identifier === null) return;
+    const set = this.#byIdentifier.get(identifier);
+    if (set) set.add(session);
+    else this.#byIdentifier.set(identifier, new Set([session]));
+  }
+
+  #setDestination(session: Session, destination: string | null): void {
+    if (session.destination !== null) {
+      count(this.#byDestination, session.destination, -1);
+    }
+    session.destination = destination;
+    if (destination !== null) count(this.#byDestination, destination, 1);
+  }
+}
+
+function viewOf(session: Session): SessionView {
+  const { opened, stage, identifier, destination } = session;
+  return {
+    id: opened.id,
+    listener: opened.listener,
+    protocol: opened.protocol,
+    client: opened.peer,
+    stage,
+    identifier,
+    destination,
+    since: new Date(opened.since).toISOString(),
+    bytes_in: session.bytesIn,
+    bytes_out: session.bytesOut,
+  };
+}
+
+/** The address of `address:port` or `[v6]:port`. */
+function addressOf(peer: string): string {
+  return peer.slice(0, peer.lastIndexOf(":")).replace(/^\[|\]$/g, "");
+}
+
+function count(map: Map<string, number>, key: string, by: number): void {
+  const value = (map.get(key) ?? 0) + by;
+  if (value === 0) map.delete(key);
+  else map.set(key, value);
+}
