@@ -1,0 +1,255 @@
+/**
+ * The load generator: `load.ts JOB` with a job in JSON. It prints one JSON
+ * event a line and waits for a line on stdin behind each, so that the runner
+ * reads CPU time and memory of the proxy between the steps.
+ */
+import {
+  connectPlain,
+  connectTls,
+  expectGreeting,
+  login,
+  type Target,
+  transact,
+} from "./client.ts";
+import { Wire } from "./wire.ts";
+
+/** What the runner can ask for. */
+export type Job =
+  & { target: Target }
+  & (
+    | {
+      task: "bulk";
+      direction: "down" | "up";
+      sessions: number;
+      /** Of all sessions together. */
+      bytes: number;
+    }
+    | { task: "logins"; count: number; parallel: number }
+    | { task: "idle"; steps: number[] }
+    | { task: "roundtrips"; count: number }
+    | { task: "stalled"; sessions: number; bytes: number; warmUp: number }
+    | {
+      task: "handshakes";
+      count: number;
+      parallel: number;
+      names: "wrong" | "random";
+    }
+    | { task: "halfway"; count: number; parallel: number }
+  );
+
+/** What a step reports; the keys depend on the task. */
+export interface LoadEvent {
+  event: string;
+  [figure: string]: number | string;
+}
+
+const stdin = Deno.stdin.readable.pipeThrough(new TextDecoderStream())
+  .getReader();
+
+/** Reports, then waits until the runner has read its figures. */
+async function report(event: LoadEvent): Promise<void> {
+  console.log(JSON.stringify(event));
+  await stdin.read();
+}
+
+/** `count` runs of `work`, `parallel` at once; errors are counted. */
+async function times(
+  count: number,
+  parallel: number,
+  work: (index: number) => Promise<void>,
+): Promise<{ failed: number; error: string }> {
+  let next = 0;
+  let failed = 0;
+  let error = "";
+  const lane = async () => {
+    while (next < count) {
+      try {
+        await work(next++);
+      } catch (reason) {
+        failed++;
+        error ||= String(reason);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: parallel }, lane));
+  return { failed, error };
+}
+
+function percentile(values: number[], part: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[
+    Math.min(sorted.length - 1, Math.floor(sorted.length * part))
+  ] ??
+    NaN;
+}
+
+/** Few accounts, so that their routes are cached after the warm-up. */
+const user = (index: number) => `user${index % 50}@example.com`;
+
+async function openSessions(target: Target, count: number): Promise<Wire[]> {
+  const wires: Wire[] = [];
+  const { failed, error } = await times(count, 32, async (index) => {
+    wires.push(await login(target, user(index)));
+  });
+  if (failed > 0) throw new Error(`${failed} sessions did not open: ${error}`);
+  return wires;
+}
+
+async function run(job: Job): Promise<void> {
+  const { target } = job;
+  switch (job.task) {
+    case "bulk": {
+      const wires = await openSessions(target, job.sessions);
+      const share = Math.floor(job.bytes / job.sessions);
+      await report({ event: "ready" });
+      const start = performance.now();
+      await Promise.all(wires.map(async (wire) => {
+        if (job.direction === "down") {
+          await wire.write(`d SEND ${share}\r\n`);
+          await wire.skip(share);
+        } else {
+          await wire.write(`d RECV ${share}\r\n`);
+          await wire.writeFiller(share);
+        }
+        const line = await wire.readLine();
+        if (!line?.startsWith("d OK")) throw new Error(`bulk: ${line}`);
+      }));
+      await report({ event: "done", ms: performance.now() - start });
+      return;
+    }
+    case "logins": {
+      const taken: number[] = [];
+      await report({ event: "ready" });
+      const result = await times(job.count, job.parallel, async (index) => {
+        const start = performance.now();
+        const wire = await login(target, user(index));
+        taken.push(performance.now() - start);
+        try {
+          await transact(wire, "z LOGOUT");
+        } finally {
+          wire.close();
+        }
+      });
+      await report({
+        event: "done",
+        p50: percentile(taken, 0.5),
+        p99: percentile(taken, 0.99),
+        ...result,
+      });
+      return;
+    }
+    case "idle": {
+      const wires: Wire[] = [];
+      await report({ event: "ready" });
+      for (const step of job.steps) {
+        const more = await openSessions(target, step - wires.length);
+        // One command each, so that the session is a bridged one.
+        await Promise.all(more.map((wire) => transact(wire, "n NOOP")));
+        wires.push(...more);
+        await report({ event: "held", sessions: wires.length });
+      }
+      for (const wire of wires) wire.close();
+      return;
+    }
+    case "roundtrips": {
+      const wire = await login(target, user(0));
+      for (let i = 0; i < 500; i++) await transact(wire, "e ECHO");
+      const taken: number[] = [];
+      await report({ event: "ready" });
+      for (let i = 0; i < job.count; i++) {
+        const start = performance.now();
+        await transact(wire, "e ECHO");
+        taken.push((performance.now() - start) * 1000);
+      }
+      await report({
+        event: "done",
+        p50: percentile(taken, 0.5),
+        p99: percentile(taken, 0.99),
+      });
+      return;
+    }
+    case "stalled": {
+      const wires = await openSessions(target, job.sessions);
+      if (job.warmUp > 0) {
+        for (const wire of wires) {
+          await wire.write(`w SEND ${job.warmUp}\r\n`);
+          await wire.skip(job.warmUp);
+          await wire.readLine();
+        }
+      }
+      await report({ event: "ready" });
+      for (const wire of wires) await wire.write(`d SEND ${job.bytes}\r\n`);
+      // From here on nobody reads.
+      await report({ event: "stalled" });
+      for (const wire of wires) wire.close();
+      return;
+    }
+    case "handshakes": {
+      await report({ event: "ready" });
+      // A wrong name is refused by the client, as a real one would; with
+      // random names the handshake is completed and the greeting read.
+      const wrong = job.names === "wrong";
+      let completed = 0;
+      const { error } = await times(job.count, job.parallel, async (index) => {
+        const name = wrong
+          ? `wrong${index % 16}.invalid`
+          : `${crypto.randomUUID()}.invalid`;
+        const wire = new Wire(await connectTls({ ...target, name }, wrong));
+        try {
+          if (target.tls === "implicit") await expectGreeting(wire);
+          completed++;
+        } finally {
+          wire.close();
+        }
+      });
+      await report({ event: "done", completed, error });
+      return;
+    }
+    case "halfway": {
+      const hello = await captureClientHello(target);
+      const half = hello.subarray(0, hello.length >> 1);
+      await report({ event: "ready" });
+      const result = await times(job.count, job.parallel, async (index) => {
+        const conn = await connectPlain(target);
+        const wire = new Wire(conn);
+        try {
+          if (index % 2 === 0) {
+            await wire.write(half);
+          } else {
+            await wire.write(hello);
+            await conn.read(new Uint8Array(4096));
+          }
+        } finally {
+          wire.close();
+        }
+      });
+      await report({ event: "done", ...result });
+      return;
+    }
+  }
+}
+
+/** The first flight of our own TLS client, to be cut off at will. */
+async function captureClientHello(target: Target): Promise<Uint8Array> {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const accepted = listener.accept();
+  const { port } = listener.addr;
+  const dial = connectTls({ ...target, tls: "implicit", port }).catch(() => {});
+  const conn = await accepted;
+  const buffer = new Uint8Array(4096);
+  const got = await conn.read(buffer);
+  conn.close();
+  listener.close();
+  await dial;
+  return buffer.slice(0, got ?? 0);
+}
+
+if (import.meta.main) {
+  try {
+    await run(JSON.parse(Deno.args[0] ?? "{}") as Job);
+    Deno.exit(0);
+  } catch (error) {
+    console.log(JSON.stringify({ event: "error", error: String(error) }));
+    Deno.exit(1);
+  }
+}

@@ -1,0 +1,196 @@
+/** Medians, ratios and verdicts, as text and as Markdown. */
+import type { Figures, Group, Sizes } from "./rows.ts";
+import type { Subject, SubjectName } from "./subjects.ts";
+
+/** Every round's figures, by subject. */
+export type Results = Map<SubjectName, Figures[]>;
+
+interface Verdict {
+  title: string;
+  value: number | undefined;
+  limit: number;
+  /** Smaller than the limit, or at most the limit. */
+  strict?: boolean;
+}
+
+/** Undefined when no round has the figure. */
+function median(
+  results: Results,
+  subject: SubjectName,
+  key: string,
+): number | undefined {
+  const values = (results.get(subject) ?? [])
+    .map((figures) => figures[key])
+    .filter((value) => value !== undefined)
+    .filter((value) => !Number.isNaN(value))
+    .toSorted((a, b) => a - b);
+  const half = values.length >> 1;
+  if (values.length % 2 === 1) return values[half];
+  const [low, high] = [values[half - 1], values[half]];
+  return low === undefined || high === undefined ? undefined : (low + high) / 2;
+}
+
+/** What the product has to reach. */
+function verdicts(results: Results, sizes: Sizes, soak: boolean): Verdict[] {
+  const of = (subject: SubjectName, key: string) =>
+    median(results, subject, key);
+  const ratio = (subject: SubjectName, rival: SubjectName, key: string) => {
+    const [own, other] = [of(subject, key), of(rival, key)];
+    return own === undefined || other === undefined ? undefined : own / other;
+  };
+  const list: Verdict[] = [];
+  const shapes = [["bulk1", "one session", 0.85], [
+    "bulk50",
+    "fifty sessions",
+    0.9,
+  ]] as const;
+  for (const [key, title, limit] of shapes) {
+    list.push({
+      title: `bulk, ${title}: CPU to nginx`,
+      value: ratio("mailferry", "nginx", key),
+      limit,
+    }, {
+      title: `bulk, ${title}: CPU to HAProxy`,
+      value: ratio("mailferry", "haproxy", key),
+      limit: 0.7,
+    }, {
+      title: `bulk, ${title}, STARTTLS: CPU to nginx`,
+      value: ratio("mailferry-starttls", "nginx", key),
+      limit: 1.1,
+    });
+  }
+  list.push({
+    title: "login: CPU to nginx",
+    value: ratio("mailferry", "nginx", "loginCpu"),
+    limit: 0.95,
+  }, {
+    title: "idle session, KB",
+    value: of("mailferry", "idleMany"),
+    limit: 55,
+  }, {
+    title: "idle session, STARTTLS, KB",
+    value: of("mailferry-starttls", "idleMany"),
+    limit: 115,
+  });
+  const kinds = [["mailferry", ""], ["mailferry-starttls", ", STARTTLS"]];
+  for (const [name, suffix] of kinds as [SubjectName, string][]) {
+    list.push({
+      title: `logins failed of ${sizes.logins}${suffix}`,
+      value: worst(results, name, "loginFailed"),
+      limit: 0,
+    }, {
+      title: `one client stops reading${suffix}: growth MiB`,
+      value: of(name, "stalledOne"),
+      limit: 1,
+      strict: true,
+    }, {
+      title: `200 clients stop reading${suffix}: growth MiB`,
+      value: of(name, "stalledMany"),
+      limit: 100,
+      strict: true,
+    }, {
+      title: `${sizes.wrongNames} wrong-SNI handshakes${suffix}: growth MiB`,
+      value: of(name, "wrongNames"),
+      limit: 20,
+    }, {
+      title: `${sizes.halfway} half-way closes${suffix}: growth MiB`,
+      value: of(name, "halfway"),
+      limit: 20,
+    }, {
+      // A name costs about 1.5 KB where it is kept for good: 30 MiB for the
+      // short run, 300 MiB for the soak.
+      title: `${sizes.randomNames} random names${suffix}: growth MiB`,
+      value: of(name, "randomNames"),
+      limit: soak ? 60 : 20,
+    });
+  }
+  return list;
+}
+
+function worst(results: Results, subject: SubjectName, key: string) {
+  const values = (results.get(subject) ?? [])
+    .map((figures) => figures[key])
+    .filter((value) => value !== undefined);
+  return values.length === 0 ? undefined : Math.max(...values);
+}
+
+function show(value: number | undefined, digits: number): string {
+  return value === undefined ? "-" : value.toFixed(digits);
+}
+
+/** The table of medians, then the verdicts, each a list of cells. */
+export function tables(
+  results: Results,
+  subjects: readonly Subject[],
+  groups: readonly Group[],
+  sizes: Sizes,
+  soak: boolean,
+): { figures: string[][]; verdicts: string[][] } {
+  const rivals = (["nginx", "haproxy"] as const)
+    .filter((name) => results.has(name));
+  const withRatios = results.has("mailferry");
+  const head = ["", ...subjects.map((subject) => subject.title)];
+  if (withRatios) head.push(...rivals.map((name) => `mailferry/${name}`));
+  const figures = [head];
+  for (const { key, title, digits, ratio } of groups.flatMap((g) => g.rows)) {
+    const cells = subjects.map((subject) =>
+      show(median(results, subject.name, key), digits)
+    );
+    if (withRatios) {
+      const own = median(results, "mailferry", key);
+      for (const name of rivals) {
+        const other = median(results, name, key);
+        cells.push(
+          ratio && own !== undefined && other !== undefined && other > 0
+            ? show(own / other, 2)
+            : "",
+        );
+      }
+    }
+    figures.push([sized(key, title, sizes), ...cells]);
+  }
+  const judged = [["to reach", "limit", "measured", ""]];
+  for (
+    const { title, value, limit, strict } of verdicts(results, sizes, soak)
+  ) {
+    if (value === undefined) continue;
+    const passed = strict ? value < limit : value <= limit;
+    judged.push([
+      title,
+      `${strict ? "<" : "≤"} ${limit}`,
+      show(value, Number.isInteger(value) ? 0 : 2),
+      passed ? "pass" : "MISS",
+    ]);
+  }
+  return { figures, verdicts: judged };
+}
+
+/** Titles name the full sizes; a quick run says its own. */
+function sized(key: string, title: string, sizes: Sizes): string {
+  if (key === "idleFew") return title.replace("1,000", `${sizes.idle[0]}`);
+  if (key === "idleMany") return title.replace("5,000", `${sizes.idle[1]}`);
+  if (key === "wrongNames") return `${title} (${sizes.wrongNames})`;
+  if (key === "halfway") return `${title} (${sizes.halfway})`;
+  if (key === "randomNames") return `${title} (${sizes.randomNames})`;
+  return title;
+}
+
+/** Columns padded for a terminal, the first one to the left. */
+export function plain(table: string[][]): string {
+  const widths = (table[0] ?? []).map((_, column) =>
+    Math.max(...table.map((cells) => cells[column]?.length ?? 0))
+  );
+  return table.map((cells) =>
+    cells.map((cell, column) => {
+      const width = widths[column] ?? 0;
+      return column === 0 ? cell.padEnd(width) : cell.padStart(width);
+    }).join("  ").trimEnd()
+  ).join("\n");
+}
+
+export function markdown(table: string[][]): string {
+  const [head = [], ...rest] = table;
+  const line = (cells: string[]) => `| ${cells.join(" | ")} |`;
+  const rule = head.map((_, column) => column === 0 ? "---" : "---:");
+  return [line(head), line(rule), ...rest.map(line)].join("\n");
+}

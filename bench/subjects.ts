@@ -1,0 +1,191 @@
+/**
+ * The programs that are measured. All of them: TLS on both sides, TLS 1.3,
+ * ECDSA P-256, the backend's certificate verified, one route, the same number
+ * of threads. The rivals pass bytes only, so nobody sends a PROXY header.
+ */
+import { BACKEND_NAME, type Certificates } from "./certificates.ts";
+import { fileLimit, type Running, start } from "./process.ts";
+
+export type SubjectName = "mailferry" | "mailferry-starttls" | Rival;
+export type Rival = "nginx" | "haproxy";
+
+/** What a start needs to know. */
+export interface Scene {
+  folder: string;
+  certificates: Certificates;
+  backendPort: number;
+  threads: number;
+  /** Command line of mailferry up to the configuration file. */
+  mailferry: string[];
+}
+
+export interface Subject {
+  name: SubjectName;
+  title: string;
+  /** How the client's TLS begins. */
+  tls: "implicit" | "starttls";
+  /** File descriptors that one session takes in the proxy, at most. */
+  filesPerSession: number;
+  start(scene: Scene, port: number): Promise<Running>;
+}
+
+/** A port that was free a moment ago. */
+export function freePort(): number {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  return port;
+}
+
+async function startMailferry(scene: Scene, port: number, tls: string) {
+  const { folder, certificates } = scene;
+  const mapping = Array.from(
+    { length: 50 },
+    (_, i) => `user${i}@example.com backend\n`,
+  );
+  await Deno.writeTextFile(`${folder}/mapping.txt`, mapping.join(""));
+  await Deno.writeTextFile(
+    `${folder}/mailferry.toml`,
+    `[server]
+threads = ${scene.threads}
+hostname = "proxy.bench.test"
+shutdown_grace = "1s"
+
+[tls.certificate.bench]
+cert = "${certificates.proxyCert}"
+key = "${certificates.proxyKey}"
+
+[listener.bench]
+protocol = "imap"
+bind = ["127.0.0.1:${port}"]
+tls = "${tls}"
+max_connections = 20000
+
+[destination.backend]
+host = "127.0.0.1"
+tls_server_name = "${BACKEND_NAME}"
+proxy_protocol = false
+
+[destination.backend.protocol.imap]
+port = ${scene.backendPort}
+tls = "implicit"
+
+[routing]
+default_destination = "backend"
+
+[mapping]
+source = "file"
+
+[mapping.file]
+path = "${folder}/mapping.txt"
+`,
+  );
+  return start(
+    [...scene.mailferry, `${folder}/mailferry.toml`],
+    `${folder}/mailferry.log`,
+    { SSL_CERT_FILE: certificates.ca },
+  );
+}
+
+async function startNginx(scene: Scene, port: number): Promise<Running> {
+  const { folder, certificates } = scene;
+  const module = "/usr/lib/nginx/modules/ngx_stream_module.so";
+  const loads = await exists(module) ? `load_module ${module};` : "";
+  const user = Deno.uid() === 0 ? "user root;" : "";
+  await Deno.writeTextFile(
+    `${folder}/nginx.conf`,
+    `${loads}
+${user}
+daemon off;
+worker_processes ${scene.threads};
+worker_rlimit_nofile ${fileLimit};
+pid ${folder}/nginx.pid;
+error_log stderr crit;
+events { worker_connections ${fileLimit - 100}; }
+stream {
+  access_log off;
+  server {
+    listen 127.0.0.1:${port} ssl backlog=4096${
+      scene.threads > 1 ? " reuseport" : ""
+    };
+    ssl_certificate ${certificates.proxyCert};
+    ssl_certificate_key ${certificates.proxyKey};
+    ssl_protocols TLSv1.2 TLSv1.3;
+    proxy_pass 127.0.0.1:${scene.backendPort};
+    proxy_timeout 1800s;
+    proxy_ssl on;
+    proxy_ssl_protocols TLSv1.2 TLSv1.3;
+    proxy_ssl_verify on;
+    proxy_ssl_trusted_certificate ${certificates.ca};
+    proxy_ssl_name ${BACKEND_NAME};
+    proxy_ssl_server_name on;
+  }
+}
+`,
+  );
+  return start(
+    ["nginx", "-e", "stderr", "-p", folder, "-c", `${folder}/nginx.conf`],
+    `${folder}/nginx.log`,
+  );
+}
+
+async function startHaproxy(scene: Scene, port: number): Promise<Running> {
+  const { folder, certificates } = scene;
+  await Deno.writeTextFile(
+    `${folder}/haproxy.cfg`,
+    `global
+  nbthread ${scene.threads}
+  maxconn ${Math.min(20000, Math.floor((fileLimit - 200) / 2))}
+defaults
+  mode tcp
+  timeout connect 10s
+  timeout client 1800s
+  timeout server 1800s
+frontend bench
+  bind 127.0.0.1:${port} ssl crt ${certificates.proxyBoth} backlog 4096
+  default_backend backend
+backend backend
+  server one 127.0.0.1:${scene.backendPort} ssl verify required ca-file ${certificates.ca} sni str(${BACKEND_NAME})
+`,
+  );
+  return start(
+    ["haproxy", "-db", "-f", `${folder}/haproxy.cfg`],
+    `${folder}/haproxy.log`,
+  );
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => true, () => false);
+}
+
+/** In the order of the table's columns. */
+export const SUBJECTS: readonly Subject[] = [
+  {
+    name: "mailferry",
+    title: "mailferry",
+    tls: "implicit",
+    filesPerSession: 2,
+    start: (scene, port) => startMailferry(scene, port, "implicit"),
+  },
+  {
+    name: "mailferry-starttls",
+    title: "mailferry, STARTTLS",
+    tls: "starttls",
+    filesPerSession: 4,
+    start: (scene, port) => startMailferry(scene, port, "starttls"),
+  },
+  {
+    name: "nginx",
+    title: "nginx stream",
+    tls: "implicit",
+    filesPerSession: 2,
+    start: startNginx,
+  },
+  {
+    name: "haproxy",
+    title: "HAProxy",
+    tls: "implicit",
+    filesPerSession: 2,
+    start: startHaproxy,
+  },
+];

@@ -1,0 +1,73 @@
+/** Reading and writing of the load generator and the dummy backend. */
+
+const LF = 10;
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** 64 KiB of nothing in particular: what bulk transfers are made of. */
+const FILLER = new Uint8Array(65536).fill(0x78);
+
+/** A connection with a line reader that can also skip counted bytes. */
+export class Wire {
+  #pending = new Uint8Array(0);
+  #small = new Uint8Array(2048);
+
+  constructor(readonly conn: Deno.Conn) {}
+
+  /** One line without its end; null at the end of the stream. */
+  async readLine(): Promise<string | null> {
+    while (true) {
+      const end = this.#pending.indexOf(LF);
+      if (end >= 0) {
+        const line = this.#pending.subarray(0, end);
+        this.#pending = this.#pending.slice(end + 1);
+        return decoder.decode(line).trimEnd();
+      }
+      const got = await this.conn.read(this.#small);
+      if (got === null) return null;
+      const joined = new Uint8Array(this.#pending.length + got);
+      joined.set(this.#pending);
+      joined.set(this.#small.subarray(0, got), this.#pending.length);
+      this.#pending = joined;
+    }
+  }
+
+  /** Reads `count` bytes and forgets them. */
+  async skip(count: number): Promise<void> {
+    const have = Math.min(count, this.#pending.length);
+    this.#pending = this.#pending.slice(have);
+    let left = count - have;
+    if (left === 0) return;
+    const buffer = new Uint8Array(65536);
+    while (left > 0) {
+      const got = await this.conn.read(
+        left < buffer.length ? buffer.subarray(0, left) : buffer,
+      );
+      if (got === null) throw new Error(`end of stream, ${left} bytes missing`);
+      left -= got;
+    }
+  }
+
+  /** Writes text or bytes whole: `Deno.Conn.write` may write less. */
+  async write(data: string | Uint8Array): Promise<void> {
+    let rest = typeof data === "string" ? encoder.encode(data) : data;
+    while (rest.length > 0) rest = rest.subarray(await this.conn.write(rest));
+  }
+
+  /** Writes `count` bytes of filler. */
+  async writeFiller(count: number): Promise<void> {
+    for (let left = count; left > 0; left -= FILLER.length) {
+      await this.write(
+        left < FILLER.length ? FILLER.subarray(0, left) : FILLER,
+      );
+    }
+  }
+
+  close(): void {
+    try {
+      this.conn.close();
+    } catch {
+      // Closed by the other end already.
+    }
+  }
+}
