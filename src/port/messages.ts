@@ -133,6 +133,8 @@ export interface WorkerRequests {
   kick: { in: { target: KickTarget; reason: EndReason }; out: number };
   /** From now on (or no longer) logins of this account ask to be held. */
   hold: { in: { identifier: string; held: boolean }; out: null };
+  /** Give back the unused connection slots of a listener that is full; answers how many. */
+  reclaimSlots: { in: { listener: string }; out: number };
   /** Send all pending session events, byte counts and counters now. */
   flush: { in: null; out: null };
   /** Stop accepting; sessions go on. */
