@@ -72,8 +72,9 @@ export type PreauthLimit = "time" | "line" | "attempts" | "drain";
 export interface Frontend {
   greet(): Promise<void>;
   /**
-   * Speak until a client's credentials are complete; null when it said goodbye or went away.
-   * Throws LineTooLong for an endless line; the pipeline answers with `farewell("line")`.
+   * Speak until a client's credentials are complete; null when it went away. Throws
+   * SessionEnd("logout") once its goodbye is answered, and LineTooLong for an endless line; the
+   * pipeline answers that with `farewell("line")`.
    */
   nextLogin(): Promise<Login | null>;
   /** The backend's acceptance as bytes for the client, sent together with what follows it. */

@@ -3,7 +3,7 @@
  * are replayed as they came; decoding is for routing only.
  */
 import { Secret, type TokenCredentials } from "./credentials.ts";
-import { decodeUtf8, encodeUtf8, hasControl } from "./text.ts";
+import { decodeUtf8, encodeUtf8 } from "./text.ts";
 
 const SEPARATOR = "\x01";
 // RFC 7628 3.1: value = *(VCHAR / SP / HTAB / CR / LF).
@@ -67,7 +67,7 @@ function tokenCredentials(
   response: string,
 ): TokenCredentials | null {
   const auth = BEARER.exec(pairs.get("auth") ?? "-");
-  if (auth === null || hasControl(user)) return null;
+  if (auth === null) return null;
   return {
     kind: "token",
     mechanism,

@@ -1,17 +1,19 @@
 import { type PasswordCredentials, Secret } from "./credentials.ts";
-import { decodeUtf8, hasControl } from "./text.ts";
+import { decodeUtf8, hasSeparator } from "./text.ts";
 
 /**
- * Password credentials from a protocol's own fields; null when a field has a control character. A
+ * Password credentials from a protocol's own fields; null when a field has a NUL or line end. A
  * NUL would become a field separator once LOGIN is replayed as PLAIN (RFC 4616), a line end another
- * command.
+ * command. What else makes a name impossible is route/identifier.ts's to say.
  */
 export function passwordCredentials(
   authcid: string,
   password: string,
   authzid = "",
 ): PasswordCredentials | null {
-  if (hasControl(authcid) || hasControl(password) || hasControl(authzid)) {
+  if (
+    hasSeparator(authcid) || hasSeparator(password) || hasSeparator(authzid)
+  ) {
     return null;
   }
   return {

@@ -4,8 +4,7 @@ const encoder = new TextEncoder();
 // ignoreBOM keeps U+FEFF, so that what is decoded encodes to the same bytes again.
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-// deno-lint-ignore no-control-regex -- control characters are what it looks for
-const CONTROL = /[\x00-\x1f\x7f]/;
+const SEPARATOR = /[\0\r\n]/;
 
 export function encodeUtf8(text: string): Uint8Array {
   return encoder.encode(text);
@@ -20,7 +19,7 @@ export function decodeUtf8(bytes: Uint8Array): string | null {
   }
 }
 
-/** NUL, line ends and their like: no user name or password may have one. */
-export function hasControl(text: string): boolean {
-  return CONTROL.test(text);
+/** NUL or a line end: what would start another field or command where the text is replayed. */
+export function hasSeparator(text: string): boolean {
+  return SEPARATOR.test(text);
 }

@@ -8,6 +8,7 @@ import type {
   PreauthLimit,
   Refusal,
 } from "../protocol.ts";
+import { SessionEnd } from "../session_end.ts";
 import {
   capabilityList,
   type LoginGate,
@@ -28,8 +29,8 @@ import { BadCommand } from "./wire.ts";
 const LOGIN_COMMANDS: ReadonlySet<string> = new Set(["LOGIN", "AUTHENTICATE"]);
 const encoder = new TextEncoder();
 
-/** What a command leads to: the next one, a login, or the end. */
-type Outcome = "next" | "logout" | ImapLogin;
+/** What a command leads to: the next one, or a login. */
+type Outcome = "next" | ImapLogin;
 
 export class ImapFrontend implements Frontend {
   readonly #io: ClientIo;
@@ -58,7 +59,6 @@ export class ImapFrontend implements Frontend {
         const command = await Command.read(this.#io, this.#nonSyncLimit);
         if (command === null) return null;
         const outcome = await this.#serve(command);
-        if (outcome === "logout") return null;
         if (outcome !== "next") return outcome;
       }
     } catch (error) {
@@ -119,7 +119,7 @@ export class ImapFrontend implements Frontend {
       case "LOGOUT": // RFC 9051 6.1.3
         command.end();
         await this.#say(`${LOGOUT_BYE}${tag} OK LOGOUT completed\r\n`);
-        return "logout";
+        throw new SessionEnd("logout");
       case "ID": // RFC 2971 3.1
         command.space();
         await command.idParameters();
