@@ -1,0 +1,122 @@
+/** Where the management API is and how to be let in, from options, environment and configuration file. */
+import { parse } from "smol-toml";
+import { parseEndpoint } from "../config/scalars.ts";
+import { CtlError, type CtlIo, type Env, exits } from "./io.ts";
+
+export interface AdminTarget {
+  readonly hostname: string;
+  readonly port: number;
+  readonly token: string;
+  /** The certificate that the API is configured with, when it is known. */
+  readonly certPem: string | undefined;
+}
+
+export interface TargetOptions {
+  readonly config?: string;
+  readonly address?: string;
+}
+
+/**
+ * The file is read as plain TOML and only for what is needed here: `ctl` has to work while the rest
+ * of it is broken, since it is what says so. Throws CtlError.
+ */
+export async function findAdmin(
+  options: TargetOptions,
+  env: Env,
+  io: CtlIo,
+): Promise<AdminTarget> {
+  const file = options.config ?? env("PROXY_CONFIG");
+  const document = file ? await readDocument(file, io) : {};
+  const admin = table(document["admin"]);
+  const address = options.address ?? string(admin["bind"]);
+  if (address === undefined) {
+    throw new CtlError(
+      exits.usage,
+      file
+        ? `${file} has no [admin] bind: give --address`
+        : "give --config FILE or --address HOST:PORT (or set PROXY_CONFIG)",
+    );
+  }
+  const token = env("PROXY_ADMIN_TOKEN") || await readToken(admin, io);
+  if (!token) {
+    throw new CtlError(
+      exits.usage,
+      "no token: set PROXY_ADMIN_TOKEN, or give the --config that has it",
+    );
+  }
+  const certPem = await readCertificate(document, io);
+  return { ...parseAddress(address), token, certPem };
+}
+
+async function readDocument(file: string, io: CtlIo) {
+  const text = await io.readFile(file).catch((error: Error) => {
+    throw new CtlError(exits.usage, `cannot read ${file}: ${error.message}`);
+  });
+  try {
+    return parse(text.replace(/^\ufeff/, "")) as Record<string, unknown>;
+  } catch {
+    throw new CtlError(
+      exits.usage,
+      `${file} is not TOML: mailferry check ${file} says where`,
+    );
+  }
+}
+
+/** Everything after the last colon is the port; the host may be a name here. */
+function parseAddress(address: string): { hostname: string; port: number } {
+  const endpoint = parseEndpoint(address);
+  const [, name, port] = /^([A-Za-z0-9.-]+):(\d{1,5})$/.exec(address) ?? [];
+  const hostname = endpoint?.hostname ?? name;
+  if (hostname === undefined) {
+    throw new CtlError(exits.usage, `${address} is not HOST:PORT`);
+  }
+  // A wildcard is for binding: the API then answers on loopback too.
+  const local = { "0.0.0.0": "127.0.0.1", "::": "::1" }[hostname];
+  return {
+    hostname: local ?? hostname,
+    port: endpoint?.port ?? Number(port),
+  };
+}
+
+async function readToken(
+  admin: Record<string, unknown>,
+  io: CtlIo,
+): Promise<string | undefined> {
+  const file = string(admin["bearer_token_file"]);
+  if (file === undefined) return string(admin["bearer_token"]);
+  try {
+    return (await io.readFile(file)).trim();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new CtlError(
+      exits.usage,
+      `cannot read the token in ${file}: ${reason}`,
+    );
+  }
+}
+
+/** The certificate that clients without SNI get, as the API does: the only one, or the default. */
+async function readCertificate(
+  document: Record<string, unknown>,
+  io: CtlIo,
+): Promise<string | undefined> {
+  const declared = table(table(document["tls"])["certificate"]);
+  const all = Object.values(declared).map(table);
+  const serving = all.find((entry) => entry["default"] === true) ??
+    all.find(({ subjects }) =>
+      Array.isArray(subjects) && subjects.includes("*")
+    ) ?? all.at(-1);
+  const path = string(serving?.["cert"]);
+  // Not every user of `ctl` may read it: the rules for an unknown certificate apply then.
+  return path && await io.readFile(path).catch(() => undefined);
+}
+
+function table(value: unknown): Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? value as Record<string, unknown>
+    : {};
+}
+
+function string(value: unknown): string | undefined {
+  return typeof value === "string" && value !== "" ? value : undefined;
+}

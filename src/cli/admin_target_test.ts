@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { findAdmin } from "./admin_target.ts";
+
+const files: Record<string, string> = {
+  "/c.toml": `
+[tls.certificate.one]
+cert = "/one.pem"
+key = "/one.key"
+[tls.certificate.two]
+cert = "/two.pem"
+key = "/two.key"
+default = true
+[admin]
+bind = "0.0.0.0:9443"
+bearer_token_file = "/token"
+[destination.broken]
+host = 7
+`,
+  "/inline.toml": '[admin]\nbind = "[::]:1"\nbearer_token = "inline"\n',
+  "/none.toml": "",
+  "/bad.toml": "[",
+  "/token": "  from-file\n",
+  "/two.pem": "PEM two",
+};
+
+const io = {
+  out: () => {},
+  err: () => {},
+  readFile: (path: string) =>
+    Object.hasOwn(files, path)
+      ? Promise.resolve(files[path]!)
+      : Promise.reject(new Error("no such file")),
+};
+
+function find(
+  options: { config?: string; address?: string },
+  env: Record<string, string> = {},
+) {
+  return findAdmin(options, (name) => env[name], io);
+}
+
+Deno.test("findAdmin takes address, token and certificate from the file", async () => {
+  assert.deepEqual(await find({ config: "/c.toml" }), {
+    hostname: "127.0.0.1",
+    port: 9443,
+    token: "from-file",
+    certPem: "PEM two",
+  });
+  assert.deepEqual(await find({}, { PROXY_CONFIG: "/inline.toml" }), {
+    hostname: "::1",
+    port: 1,
+    token: "inline",
+    certPem: undefined,
+  });
+});
+
+Deno.test("findAdmin lets options and the environment win", async () => {
+  const env = { PROXY_ADMIN_TOKEN: "env", PROXY_CONFIG: "/c.toml" };
+  assert.deepEqual(await find({ address: "admin.example.com:443" }, env), {
+    hostname: "admin.example.com",
+    port: 443,
+    token: "env",
+    certPem: "PEM two",
+  });
+  assert.deepEqual(
+    await find({ address: "[2001:db8::1]:443" }, { PROXY_ADMIN_TOKEN: "env" }),
+    { hostname: "2001:db8::1", port: 443, token: "env", certPem: undefined },
+  );
+});
+
+Deno.test("findAdmin says what is missing", async () => {
+  const fails = (
+    options: { config?: string; address?: string },
+    message: RegExp,
+  ) => assert.rejects(find(options), { exit: 2, message });
+  await fails({}, /^give --config FILE or --address HOST:PORT/);
+  await fails({ config: "/none.toml" }, /has no \[admin\] bind/);
+  await fails({ config: "/bad.toml" }, /not TOML: mailferry check/);
+  await fails({ config: "/absent.toml" }, /cannot read \/absent.toml/);
+  await fails({ address: "127.0.0.1:1" }, /^no token/);
+  await fails({ address: "nonsense" }, /^no token|not HOST:PORT/);
+});

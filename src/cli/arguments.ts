@@ -1,0 +1,159 @@
+/** From the words behind `mailferry ctl` to a route and its parameters. */
+import type { Route } from "../admin/route.ts";
+import { nearest } from "../config/nearest.ts";
+import { CtlError, exits } from "./io.ts";
+
+/** Options of `ctl` itself. Those with a `value` take one. */
+export const globalOptions = {
+  config: {
+    value: "FILE",
+    summary: "configuration file (default: PROXY_CONFIG)",
+  },
+  address: {
+    value: "HOST:PORT",
+    summary: "address of the management API (default: [admin] bind)",
+  },
+  cacert: {
+    value: "FILE",
+    summary: "verify the certificate against these authorities",
+  },
+  insecure: { value: null, summary: "accept any certificate" },
+  json: { value: null, summary: "print JSON as the API answers it" },
+  help: { value: null, summary: "print this help, or that of a command" },
+} as const;
+
+export type GlobalOption = keyof typeof globalOptions;
+
+export interface Invocation {
+  readonly globals: Readonly<Partial<Record<GlobalOption, string>>>;
+  /** Absent where no command was named: only the help can be meant. */
+  readonly route?: Route;
+  /** All that are no options; the first names the group whose help is meant. */
+  readonly words: readonly string[];
+  readonly values: Readonly<Record<string, string>>;
+}
+
+/** Throws CtlError (usage). */
+export function parseArguments(
+  args: readonly string[],
+  routes: readonly Route[],
+): Invocation {
+  const { words, options } = splitOptions(args, routes);
+  const globals: Partial<Record<GlobalOption, string>> = {};
+  const named = new Map<string, string>();
+  for (const [name, value] of options) {
+    if (isGlobal(name)) globals[name] = value;
+    else named.set(name, value);
+  }
+  const found = findRoute(words, routes);
+  if (found === undefined) return { globals, words, values: {} };
+  const { route, rest } = found;
+  const values = globals.help === undefined ? bind(route, rest, named) : {};
+  return { globals, words, route, values };
+}
+
+/** Options may stand anywhere; `--` ends them; `--name=value` and `--name value` are the same. */
+function splitOptions(args: readonly string[], routes: readonly Route[]) {
+  const words: string[] = [];
+  const options: [name: string, value: string][] = [];
+  const known = [
+    ...Object.keys(globalOptions),
+    ...routes.flatMap(optionsOf),
+  ];
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i]!;
+    if (arg === "--") {
+      words.push(...args.slice(i + 1));
+      break;
+    }
+    if (arg === "-h") {
+      options.push(["help", ""]);
+      continue;
+    }
+    if (!arg.startsWith("-") || arg === "-") {
+      words.push(arg);
+      continue;
+    }
+    const [, name = "", inline] = /^--([^=]+)(?:=([^]*))?$/.exec(arg) ?? [];
+    if (!known.includes(name)) {
+      throw usage(`unknown option ${arg}${suggestion(name, known, "--")}`);
+    }
+    if (isGlobal(name) && globalOptions[name].value === null) {
+      if (inline !== undefined) throw usage(`--${name} takes no value`);
+      options.push([name, ""]);
+      continue;
+    }
+    const value = inline ?? args[++i];
+    if (value === undefined) throw usage(`--${name} needs a value`);
+    options.push([name, value]);
+  }
+  return { words, options };
+}
+
+/** The names of a route's parameters that are given as options. */
+export function optionsOf(route: Route): string[] {
+  return Object.keys(route.parameters)
+    .filter((name) => !route.cli.positional.includes(name));
+}
+
+/**
+ * The route with the longest verb that the words begin with, and the words behind it. A group alone
+ * means its `list`; undefined where it has none.
+ */
+function findRoute(
+  words: readonly string[],
+  routes: readonly Route[],
+): { route: Route; rest: readonly string[] } | undefined {
+  const group = routes.filter(({ cli }) => cli.verb[0] === words[0]);
+  const route =
+    group.filter(({ cli }) => cli.verb.every((word, i) => words[i] === word))
+      .sort((a, b) => b.cli.verb.length - a.cli.verb.length)[0];
+  if (route) return { route, rest: words.slice(route.cli.verb.length) };
+  if (words.length === 0) return undefined;
+  if (words.length === 1 && group.length > 0) {
+    const list = group.find(({ cli }) => cli.verb[1] === "list");
+    return list && { route: list, rest: [] };
+  }
+  const depth = group.length > 0 ? 2 : 1;
+  const known = (depth === 2 ? group : routes)
+    .map(({ cli }) => cli.verb.slice(0, depth).join(" "));
+  const given = words.slice(0, depth).join(" ");
+  throw usage(`unknown command ${given}${suggestion(given, known, "")}`);
+}
+
+function bind(
+  route: Route,
+  rest: readonly string[],
+  named: ReadonlyMap<string, string>,
+): Record<string, string> {
+  const verb = route.cli.verb.join(" ");
+  const values: Record<string, string> = {};
+  const { positional } = route.cli;
+  if (rest.length > positional.length) {
+    throw usage(`${verb}: unexpected argument ${rest[positional.length]}`);
+  }
+  rest.forEach((word, i) => values[positional[i]!] = word);
+  for (const [name, value] of named) {
+    if (!optionsOf(route).includes(name)) {
+      throw usage(`${verb} has no option --${name}`);
+    }
+    values[name] = value;
+  }
+  const missing = Object.entries(route.parameters)
+    .filter(([name, { required }]) => required && !values[name])
+    .map(([name]) => name.toUpperCase());
+  if (missing.length > 0) throw usage(`${verb}: ${missing.join(" ")} missing`);
+  return values;
+}
+
+const isGlobal = (name: string): name is GlobalOption =>
+  Object.hasOwn(globalOptions, name);
+
+function suggestion(word: string, known: readonly string[], prefix: string) {
+  const near = nearest(word, known);
+  return near === null ? "" : `: did you mean ${prefix}${near}?`;
+}
+
+function usage(message: string): CtlError {
+  return new CtlError(exits.usage, message);
+}

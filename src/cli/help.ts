@@ -1,0 +1,69 @@
+/** Help of `mailferry ctl`, made from the route table. */
+import type { Route } from "../admin/route.ts";
+import { globalOptions, optionsOf } from "./arguments.ts";
+import { columns } from "./table.ts";
+
+/** The whole command list, or the commands of one group. */
+export function groupHelp(routes: readonly Route[], group?: string): string {
+  const shown = routes.filter(({ cli }) =>
+    group === undefined || cli.verb[0] === group
+  );
+  const commands = shown.map((route) => [usageOf(route), route.summary])
+    .sort(([a], [b]) => a! < b! ? -1 : 1);
+  return [
+    "usage: mailferry ctl [OPTION ...] COMMAND [ARGUMENT ...]",
+    "",
+    "Commands:",
+    ...columns(commands, "  "),
+    "",
+    "Options:",
+    ...columns(globalRows(), "  "),
+    "",
+    "The token is that of the configuration file, or PROXY_ADMIN_TOKEN.",
+    "Exit: 0 done, 1 refused or failed, 2 wrong usage, 3 not found, 4 unreachable.",
+    "",
+  ].join("\n");
+}
+
+/** Help of one command. */
+export function commandHelp(route: Route): string {
+  const parameters = Object.entries(route.parameters);
+  const rows = parameters.map(([name, { summary }]) => [
+    route.cli.positional.includes(name)
+      ? name.toUpperCase()
+      : `--${name} ${name.toUpperCase()}`,
+    summary,
+  ]);
+  return [
+    `usage: mailferry ctl ${usageOf(route)}`,
+    "",
+    `${route.summary}.`,
+    ...(route.description === undefined ? [] : [route.description]),
+    ...(rows.length === 0 ? [] : ["", ...columns(rows, "  ")]),
+    "",
+    "Options:",
+    ...columns(globalRows(), "  "),
+    "",
+  ].join("\n");
+}
+
+/** `mappings set IDENTIFIER DESTINATION`; what may be left out stands in brackets. */
+export function usageOf(route: Route): string {
+  const { verb, positional } = route.cli;
+  const optional = (name: string, text: string) =>
+    route.parameters[name]?.required ? text : `[${text}]`;
+  return [
+    ...verb.map((word) => word === "list" ? "[list]" : word),
+    ...positional.map((name) => optional(name, name.toUpperCase())),
+    ...optionsOf(route).map((name) =>
+      optional(name, `--${name} ${name.toUpperCase()}`)
+    ),
+  ].join(" ");
+}
+
+function globalRows(): string[][] {
+  return Object.entries(globalOptions).map(([name, { value, summary }]) => [
+    value === null ? `--${name}` : `--${name} ${value}`,
+    summary,
+  ]);
+}
