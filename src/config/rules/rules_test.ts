@@ -1,0 +1,397 @@
+import assert from "node:assert/strict";
+import { BASE, envOf, problemsOf, TOKEN, warningsOf } from "../testing.ts";
+
+/** A change of the base that must be refused with these words, and one close to it that must not. */
+interface Case {
+  readonly rule: string;
+  readonly bad: string;
+  /** Parts of one problem line, key included. */
+  readonly says: readonly string[];
+  readonly good: string;
+}
+
+const base = (from: string, to: string) => {
+  assert.ok(BASE.includes(from), from);
+  return BASE.replace(from, to);
+};
+const plus = (more: string) => `${BASE}${more}\n`;
+const listener = (protocol: string, rest: string) =>
+  plus(
+    `[listener.x]\nprotocol = "${protocol}"\nbind = ["127.0.0.1:2000"]\n${rest}`,
+  );
+const UNAVAILABLE = /not available in this version/;
+
+const CASES: readonly Case[] = [
+  {
+    rule: "default_destination is declared",
+    bad: base('default_destination = "old"', 'default_destination = "odl"'),
+    says: [
+      "routing.default_destination: ",
+      '"odl" is not declared; declared are old, new',
+    ],
+    good: base('default_destination = "old"', 'default_destination = "new"'),
+  },
+  {
+    rule: "smtp_passthrough_destination is declared",
+    bad: base("[mapping]", 'smtp_passthrough_destination = "x"\n[mapping]'),
+    says: ["routing.smtp_passthrough_destination: ", '"x" is not declared'],
+    good: base("[mapping]", 'smtp_passthrough_destination = "new"\n[mapping]'),
+  },
+  {
+    rule: "smtp and lmtp need smtp_passthrough_destination",
+    bad: listener("smtp", 'tls = "plain"'),
+    says: [
+      "routing.smtp_passthrough_destination: required because listener x speaks smtp",
+    ],
+    good: listener(
+      "smtp",
+      'tls = "plain"\n[destination.new.protocol.smtp]\nport = 25\ntls = "plain"',
+    )
+      .replace("[mapping]", 'smtp_passthrough_destination = "new"\n[mapping]'),
+  },
+  {
+    rule: "the default destination has a leg for each listener",
+    bad: listener("pop3", 'tls = "implicit"'),
+    says: [
+      "listener.x.protocol: the default destination old has no leg for pop3",
+    ],
+    good: listener(
+      "pop3",
+      'tls = "implicit"\n[destination.old.protocol.pop3]\nport = 995\ntls = "implicit"',
+    ),
+  },
+  {
+    rule: "the pass-through destination has a leg for each listener",
+    bad: listener("lmtp", 'tls = "plain"').replace(
+      "[mapping]",
+      'smtp_passthrough_destination = "new"\n[mapping]',
+    ),
+    says: [
+      "listener.x.protocol: the pass-through destination new has no leg for lmtp",
+    ],
+    good: listener(
+      "lmtp",
+      'tls = "plain"\n[destination.new.protocol.lmtp]\nport = 24\ntls = "plain"',
+    )
+      .replace("[mapping]", 'smtp_passthrough_destination = "new"\n[mapping]'),
+  },
+  ...["smtp", "lmtp", "http"].map((protocol): Case => ({
+    rule: `a ${protocol} leg has no starttls`,
+    bad: plus(
+      `[destination.new.protocol.${protocol}]\nport = 25\ntls = "starttls"`,
+    ),
+    says: [
+      `destination.new.protocol.${protocol}.tls: starttls is not possible for ${protocol}`,
+    ],
+    good: plus(
+      `[destination.new.protocol.${protocol}]\nport = 25\ntls = "implicit"`,
+    ),
+  })),
+  {
+    rule: "a listener for smtp has no starttls",
+    bad: listener("smtp", 'tls = "starttls"'),
+    says: ["listener.x.tls: starttls is not possible for smtp"],
+    good: base('tls = "implicit"', 'tls = "starttls"'),
+  },
+  {
+    rule: "a plain leg with logins needs allow_plaintext_auth",
+    bad: base('{port = 143, tls = "starttls"}', '{port = 143, tls = "plain"}'),
+    says: [
+      "destination.new.protocol.imap.tls: ",
+      "allow_plaintext_auth = true on destination new",
+    ],
+    good: base(
+      'protocol.imap = {port = 143, tls = "starttls"}',
+      'protocol.imap = {port = 143, tls = "plain"}\nallow_plaintext_auth = true',
+    ),
+  },
+  {
+    rule: "a TLS leg to an address needs tls_server_name",
+    bad: base('host = "new.example.com"', 'host = "2001:db8::1"'),
+    says: [
+      "destination.new.tls_server_name: required because host is an IP address and leg imap uses TLS",
+    ],
+    good: base(
+      'host = "new.example.com"',
+      'host = "2001:db8::1"\ntls_server_name = "new.example.com"',
+    ),
+  },
+  {
+    rule: "proxy_protocol needs proxy_trusted",
+    bad: base(
+      'tls = "implicit"\n[destination.old]',
+      'tls = "implicit"\nproxy_protocol = "optional"\n[destination.old]',
+    ),
+    says: [
+      'listener.imap.proxy_trusted: required because proxy_protocol is "optional"',
+    ],
+    good: base(
+      'tls = "implicit"\n[destination.old]',
+      'tls = "implicit"\nproxy_protocol = "required"\nproxy_trusted = ["10.0.0.0/8"]\n[destination.old]',
+    ),
+  },
+  {
+    rule: "a mapping source has its table",
+    bad: base('file.path = "mappings.tsv"\n', ""),
+    says: ['mapping.file: required because mapping.source is "file"'],
+    good: BASE,
+  },
+  {
+    rule: "a SASL mechanism is known",
+    bad: plus('[capabilities.pop3]\nsasl = ["PLAIN", "CRAM-MD5"]'),
+    says: ["capabilities.pop3.sasl[1]: unknown SASL mechanism", '"CRAM-MD5"'],
+    good: plus('[capabilities.pop3]\nsasl = ["plain", "XOAUTH2"]'),
+  },
+  {
+    rule: "a SASL mechanism is named once",
+    bad: plus('[capabilities.imap]\nsasl = ["PLAIN", "LOGIN", "plain"]'),
+    says: ["capabilities.imap.sasl[2]: PLAIN is named twice"],
+    good: plus("[capabilities.imap]\nsasl = []"),
+  },
+  {
+    rule: "a pin has 64 hexadecimal digits",
+    bad: base(
+      'host = "new.example.com"',
+      `host = "new.example.com"\ntls_pinned_cert_sha256 = "${
+        "ab:".repeat(31)
+      }a"`,
+    ),
+    says: [
+      "destination.new.tls_pinned_cert_sha256: ",
+      "64 hexadecimal digits",
+      "63 digits",
+    ],
+    good: base(
+      'host = "new.example.com"',
+      `host = "new.example.com"\ntls_pinned_cert_sha256 = "${
+        "aB:".repeat(31)
+      }ab"`,
+    ),
+  },
+  {
+    rule: "colons in a pin stand between pairs",
+    bad: base(
+      'host = "new.example.com"',
+      `host = "new.example.com"\ntls_pinned_cert_sha256 = "${
+        "a".repeat(63)
+      }:b"`,
+    ),
+    says: ["destination.new.tls_pinned_cert_sha256: ", "colons between pairs"],
+    good: base(
+      'host = "new.example.com"',
+      `host = "new.example.com"\ntls_pinned_cert_sha256 = "${"A0".repeat(32)}"`,
+    ),
+  },
+  {
+    rule: "a client certificate has its key",
+    bad: base(
+      'host = "new.example.com"',
+      'host = "new.example.com"\ntls_client_cert = "c.pem"',
+    ),
+    says: [
+      "destination.new.tls_client_key: required because tls_client_cert is set",
+    ],
+    good: base(
+      'host = "new.example.com"',
+      'host = "new.example.com"\ntls_client_cert = "c.pem"\ntls_client_key = "k.pem"',
+    ),
+  },
+  {
+    rule: "a client key has its certificate",
+    bad: base(
+      'host = "new.example.com"',
+      'host = "new.example.com"\ntls_client_key = "k.pem"',
+    ),
+    says: [
+      "destination.new.tls_client_cert: required because tls_client_key is set",
+    ],
+    good: BASE,
+  },
+  {
+    rule: "the management API has a token",
+    bad: plus('[admin]\nbind = "127.0.0.1:0"'),
+    says: ["admin: a token is required"],
+    good: plus(`[admin]\nbind = "127.0.0.1:0"\nbearer_token = "${TOKEN}"`),
+  },
+  {
+    rule: "the token is long enough",
+    bad: plus(
+      `[admin]\nbind = "127.0.0.1:0"\nmin_token_len = 33\nbearer_token = "${TOKEN}"`,
+    ),
+    says: [
+      "admin.bearer_token: is too short: 32 characters, min_token_len is 33",
+    ],
+    good: plus(
+      '[admin]\nbind = "127.0.0.1:0"\nmin_token_len = 3\nbearer_token = "abc"',
+    ),
+  },
+  {
+    rule: "the token can travel in a header",
+    bad: plus(`[admin]\nbind = "127.0.0.1:0"\nbearer_token = "${TOKEN} x"`),
+    says: ["admin.bearer_token: must have visible ASCII characters only"],
+    good: plus(`[admin]\nbind = "127.0.0.1:0"\nbearer_token = "${TOKEN}~!"`),
+  },
+  {
+    rule: "[admin] tls is implicit",
+    bad: plus(
+      `[admin]\nbind = "127.0.0.1:0"\ntls = "starttls"\nbearer_token = "${TOKEN}"`,
+    ),
+    says: [
+      'admin.tls: must be "implicit" because the management API is never served in clear',
+    ],
+    good: plus(
+      `[admin]\nbind = "127.0.0.1:0"\ntls = "implicit"\nbearer_token = "${TOKEN}"`,
+    ),
+  },
+  {
+    rule: "an http listener has routes",
+    bad: listener(
+      "http",
+      'tls = "implicit"\n[destination.old.protocol.http]\nport = 443\ntls = "implicit"',
+    ),
+    says: [
+      "listener.x.protocol: an http listener needs at least one [[http.route]]",
+    ],
+    good: listener(
+      "http",
+      'tls = "implicit"\n[destination.old.protocol.http]\nport = 443\ntls = "implicit"\n[[http.route]]\nmatch = "/**"\ndestination = "default"',
+    ),
+  },
+  {
+    rule: "an http route names declared destinations",
+    bad: plus(
+      '[[http.route]]\nmatch = "/**"\nextract = {from = "authorization"}\nfallback = "odl"',
+    ),
+    says: ["http.route[0].fallback: ", '"odl" is not declared'],
+    good: plus(
+      '[[http.route]]\nmatch = "/**"\nextract = {from = "authorization"}\nfallback = "new"',
+    ),
+  },
+  {
+    rule: "an http route has a destination or an extract",
+    bad: plus('[[http.route]]\nmatch = "/**"\nfallback = "old"'),
+    says: ["http.route[0]: must have either destination or extract"],
+    good: plus('[[http.route]]\nmatch = "/**"\ndestination = "old"'),
+  },
+  {
+    rule: "an extract has the key of its kind",
+    bad: plus('[[http.route]]\nmatch = "/**"\nextract = {from = "body"}'),
+    says: ['http.route[0].extract.regex: required because from is "body"'],
+    good: plus(
+      '[[http.route]]\nmatch = "/**"\nextract = {from = "query", param = "u"}',
+    ),
+  },
+  {
+    rule: "cipher suites cannot be chosen",
+    bad: plus(
+      '[tls.protocols]\ndisable_cipher_suites = ["TLS_AES_128_GCM_SHA256"]',
+    ),
+    says: [
+      "tls.protocols.disable_cipher_suites: cipher suites cannot be chosen",
+    ],
+    good: plus("[tls.protocols]\ndisable_cipher_suites = []"),
+  },
+  {
+    rule: "an address is bound once",
+    bad: listener("imap", 'tls = "implicit"').replace(
+      "127.0.0.1:2000",
+      "127.0.0.1:1993",
+    ),
+    says: [
+      "listener.x.bind[0]: 127.0.0.1:1993 is already bound by listener imap",
+    ],
+    good: listener("imap", 'tls = "implicit"').replace(
+      "127.0.0.1:2000",
+      "127.0.0.1:0",
+    ),
+  },
+  {
+    rule: "the management API has an address of its own",
+    bad: plus(`[admin]\nbind = "127.0.0.1:1993"\nbearer_token = "${TOKEN}"`),
+    says: ["admin.bind: 127.0.0.1:1993 is already bound by listener imap"],
+    good: plus(`[admin]\nbind = "127.0.0.1:1994"\nbearer_token = "${TOKEN}"`),
+  },
+  {
+    rule: "min_version is a version known here",
+    bad: plus("[tls.protocols]\nmin_version = 1.2"),
+    says: ['tls.protocols.min_version: must be one of "1.2", "1.3", not 1.2'],
+    good: plus('[tls.protocols]\nmin_version = "1.3"'),
+  },
+];
+
+for (const { rule, bad, says, good } of CASES) {
+  Deno.test(`rules: ${rule}`, () => {
+    const found = problemsOf(bad);
+    assert.ok(
+      found.some((line) => says.every((part) => line.includes(part))),
+      `${says.join("…")}\nin\n${found.join("\n")}`,
+    );
+    for (const line of found) assert.match(line, /^c\.toml:\d+: /);
+    const left = problemsOf(good).filter((line) => !UNAVAILABLE.test(line));
+    assert.deepEqual(left, []);
+  });
+}
+
+Deno.test("rules: PROXY_ADMIN_TOKEN is a token, and wins over a bad one of the file", () => {
+  const text = plus('[admin]\nbind = "127.0.0.1:0"\nbearer_token = "short"');
+  assert.deepEqual(
+    problemsOf(text, { env: envOf({ PROXY_ADMIN_TOKEN: TOKEN }) }),
+    [],
+  );
+  const [problem] = problemsOf(text, {
+    env: envOf({ PROXY_ADMIN_TOKEN: "tiny" }),
+  });
+  assert.match(problem!, /PROXY_ADMIN_TOKEN is too short/);
+});
+
+const WARNED: readonly [string, string, string][] = [
+  [
+    "tls_allow_invalid_certs",
+    base(
+      'host = "new.example.com"',
+      'host = "new.example.com"\ntls_allow_invalid_certs = true',
+    ),
+    "destination.new.tls_allow_invalid_certs: any certificate is accepted",
+  ],
+  [
+    "ignore_client_order",
+    plus("[tls.protocols]\nignore_client_order = true"),
+    "tls.protocols.ignore_client_order: has no effect",
+  ],
+  [
+    "no certificate",
+    BASE.replace(/\[tls[^]*$/, ""),
+    "tls.certificate: no certificate is declared",
+  ],
+  [
+    "no listener",
+    BASE.replace(/^[^]*?\[destination.old\]/, "[destination.old]"),
+    "listener: no listener is declared",
+  ],
+  [
+    "two defaults",
+    base(
+      'key = "key.pem"',
+      'key = "key.pem"\ndefault = true\n[tls.certificate.b]\ncert = "c"\nkey = "k"\ndefault = true',
+    ),
+    "tls.certificate.b.default: certificate main is the default already",
+  ],
+  [
+    "capabilities that follow from the state",
+    plus('[capabilities.imap]\nadvertise = ["IMAP4rev1", "AUTH=PLAIN"]'),
+    "capabilities.imap.advertise[1]: AUTH=PLAIN is added where it applies",
+  ],
+];
+
+for (const [what, text, says] of WARNED) {
+  Deno.test(`rules: warned about: ${what}`, () => {
+    assert.deepEqual(problemsOf(text), []);
+    const found = warningsOf(text);
+    assert.equal(found.length, 1);
+    assert.ok(found[0]!.includes(says), found[0]);
+  });
+}
+
+Deno.test("rules: a configuration without anything odd has no warnings", () => {
+  assert.deepEqual(warningsOf(BASE), []);
+});
