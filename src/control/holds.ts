@@ -1,0 +1,140 @@
+import type { Clock } from "../observe/clock.ts";
+
+/** Longer delays count as this, seconds. */
+export const LONGEST_HOLD = 120;
+
+/** Logins held for one account at once. */
+export const MOST_HELD_LOGINS = 32;
+
+interface Waiter {
+  readonly identifier: string;
+  readonly listener: string;
+  readonly worker: number;
+  readonly answer: (outcome: { granted: boolean }) => void;
+}
+
+interface Hold {
+  ends: number;
+  cancelTimer: () => void;
+  readonly sessions: Set<string>;
+}
+
+/** The accounts whose new logins wait, and who waits. Identifiers are normalized ones. */
+export class Holds {
+  #holds = new Map<string, Hold>();
+  #waiters = new Map<string, Waiter>();
+  #byListener = new Map<string, number>();
+
+  constructor(
+    /** `max_connections` of a listener; a quarter of it may wait. */
+    private readonly maxConnections: (listener: string) => number,
+    private readonly clock: Clock,
+    /** An account begins or ceases to be held. It is told before anybody who waited is let go on. */
+    private readonly onChange: (identifier: string, held: boolean) => void,
+  ) {}
+
+  /** Hold each new login of the account for so long; another delay replaces the end, 0 ends it now. */
+  delay(identifier: string, seconds: number): void {
+    const known = this.#holds.get(identifier);
+    known?.cancelTimer();
+    if (seconds <= 0) {
+      if (known) this.#end(identifier, known);
+      return;
+    }
+    const ms = Math.min(seconds, LONGEST_HOLD) * 1000;
+    const hold = known ??
+      { ends: 0, cancelTimer: () => {}, sessions: new Set<string>() };
+    hold.ends = this.clock.now() + ms;
+    hold.cancelTimer = this.clock.after(ms, () => this.#end(identifier, hold));
+    if (known) return;
+    this.#holds.set(identifier, hold);
+    this.onChange(identifier, true);
+  }
+
+  /** Answers when the hold has ended, or at once with `granted: false` when too many wait already. */
+  wait(
+    worker: number,
+    request: { identifier: string; listener: string; session: string },
+  ): { granted: boolean } | Promise<{ granted: boolean }> {
+    const { identifier, listener, session } = request;
+    const hold = this.#holds.get(identifier);
+    if (!hold) return { granted: true };
+    const held = this.#byListener.get(listener) ?? 0;
+    // A quarter of three connections is still one login.
+    const most = Math.max(1, Math.floor(this.maxConnections(listener) / 4));
+    if (hold.sessions.size >= MOST_HELD_LOGINS || held >= most) {
+      return { granted: false };
+    }
+    this.leave(session);
+    return new Promise((answer) => {
+      hold.sessions.add(session);
+      this.#waiters.set(session, { identifier, listener, worker, answer });
+      this.#byListener.set(
+        listener,
+        (this.#byListener.get(listener) ?? 0) + 1,
+      );
+    });
+  }
+
+  /** A session that waited went away. */
+  leave(session: string): void {
+    const waiter = this.#waiters.get(session);
+    if (waiter) this.#holds.get(waiter.identifier)?.sessions.delete(session);
+    this.#answer(session, false);
+  }
+
+  /** All sessions of a worker went away. */
+  workerLost(worker: number): void {
+    for (const [session, waiter] of this.#waiters) {
+      if (waiter.worker === worker) this.leave(session);
+    }
+  }
+
+  /** Accounts held now, with the time left in ms: what a new worker has to know. */
+  current(): { readonly identifier: string; readonly remaining: number }[] {
+    const now = this.clock.now();
+    return [...this.#holds].map(([identifier, { ends }]) => ({
+      identifier,
+      remaining: Math.max(0, ends - now),
+    }));
+  }
+
+  /** How many logins of the account wait, and for how long at most (ms); null when it is not held. */
+  of(identifier: string): { waiting: number; remaining: number } | null {
+    const hold = this.#holds.get(identifier);
+    if (!hold) return null;
+    return {
+      waiting: hold.sessions.size,
+      remaining: Math.max(0, hold.ends - this.clock.now()),
+    };
+  }
+
+  get waiting(): number {
+    return this.#waiters.size;
+  }
+
+  /** Stops every timer and refuses everybody who waits. */
+  close(): void {
+    for (const hold of this.#holds.values()) hold.cancelTimer();
+    this.#holds.clear();
+    for (const session of [...this.#waiters.keys()]) {
+      this.#answer(session, false);
+    }
+  }
+
+  #end(identifier: string, hold: Hold): void {
+    this.#holds.delete(identifier);
+    this.onChange(identifier, false);
+    for (const session of hold.sessions) this.#answer(session, true);
+  }
+
+  #answer(session: string, granted: boolean): void {
+    const waiter = this.#waiters.get(session);
+    if (!waiter) return;
+    this.#waiters.delete(session);
+    const left = (this.#byListener.get(waiter.listener) ?? 0) - 1;
+    if (left > 0) this.#byListener.set(waiter.listener, left);
+    else this.#byListener.delete(waiter.listener);
+    waiter.answer({ granted });
+  }
+}
