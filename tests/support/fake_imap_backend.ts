@@ -10,7 +10,7 @@ import {
 } from "./seen_credentials.ts";
 import { readProxyHeader, type SeenProxyHeader } from "./proxy_header.ts";
 import { TlsEndpoint } from "./tls_endpoint.ts";
-import { pause } from "./wait.ts";
+import { type Gate, pause } from "./wait.ts";
 import { Wire } from "./wire.ts";
 
 /** Where a fault can strike, in the order of a session. `bridge` is right after the login. */
@@ -36,7 +36,9 @@ export type Fault =
   }
   /** Send the pattern without end until the other side closes. */
   | { readonly kind: "flood"; readonly line: string }
-  | { readonly kind: "delay"; readonly ms: number };
+  | { readonly kind: "delay"; readonly ms: number }
+  /** Go on when the test opens the gate. */
+  | { readonly kind: "gate"; readonly gate: Gate };
 
 /** One connection as the backend saw it. */
 export interface SeenConnection {
@@ -360,6 +362,8 @@ class Session {
     switch (fault.kind) {
       case "delay":
         return await pause(fault.ms);
+      case "gate":
+        return await fault.gate.pass();
       case "hang":
         await this.#wire.drain();
         throw new Over();

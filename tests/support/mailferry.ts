@@ -23,6 +23,8 @@ export interface ProxyOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Certificates and folder of an earlier proxy, to share its authority. */
   readonly ground?: Ground;
+  /** Run in this folder with nothing in the environment. */
+  readonly bareIn?: string;
 }
 
 /** Where the executable is. */
@@ -85,12 +87,14 @@ export class Mailferry implements AsyncDisposable {
     private readonly ownGround: boolean,
     config: Table,
     readonly configFile: string,
-    environment: Readonly<Record<string, string>>,
+    { environment = {}, bareIn }: ProxyOptions,
   ) {
     this.#config = config;
     this.#process = new Deno.Command(executable(), {
       args: [configFile],
-      env: { SSL_CERT_FILE: ground.authority.file, ...environment },
+      ...(bareIn === undefined
+        ? { env: { SSL_CERT_FILE: ground.authority.file, ...environment } }
+        : { clearEnv: true, cwd: bareIn }),
       stdin: "null",
       stdout: "null",
       stderr: "piped",
@@ -129,8 +133,7 @@ export class Mailferry implements AsyncDisposable {
     const mappings = (config.mapping as Table).file as Table;
     await Deno.writeTextFile(String(mappings.path), lines.join(""));
     const file = await writeConfig(ground, config, `proxy-${counter++}.toml`);
-    const environment = options.environment ?? {};
-    return new Mailferry(ground, !options.ground, config, file, environment);
+    return new Mailferry(ground, !options.ground, config, file, options);
   }
 
   get pid(): number {

@@ -15,13 +15,25 @@ function installed(program: string): boolean {
   });
 }
 
+/** Root in a container has not always the right to mount. */
+function mayMount(): boolean {
+  if (Deno.uid() !== 0) return false;
+  const folder = Deno.makeTempDirSync();
+  const sh = (program: string, ...args: string[]) =>
+    new Deno.Command(program, { args, stderr: "null" }).outputSync().success;
+  const mounted = sh("mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", folder);
+  if (mounted) sh("umount", folder);
+  Deno.removeSync(folder);
+  return mounted;
+}
+
 /** What `needs` knows beyond programs: a right that the test wants. */
 const SPECIAL: Record<string, () => boolean> = {
-  root: () => Deno.uid() === 0,
+  mount: mayMount,
 };
 
 /**
- * Declare a test that needs `programs` (or "root"). Where one is missing it is skipped under a name
+ * Declare a test that needs `programs` (or the right to "mount"). Where one is missing it is skipped under a name
  * that says so; with CI=true it fails instead, so that nothing is left out there by accident.
  */
 export function needs(

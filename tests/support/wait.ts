@@ -44,3 +44,26 @@ export async function until<T>(
 export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
+
+/** Holds something up at a known place until the test lets it go; disposed, it lets everything go. */
+export class Gate implements Disposable {
+  #arrive = () => {};
+  #open = () => {};
+  /** Somebody waits at the gate. */
+  readonly reached = new Promise<void>((resolve) => this.#arrive = resolve);
+  readonly #opened = new Promise<void>((resolve) => this.#open = resolve);
+
+  /** Wait at the gate. */
+  pass(): Promise<void> {
+    this.#arrive();
+    return this.#opened;
+  }
+
+  open(): void {
+    this.#open();
+  }
+
+  [Symbol.dispose](): void {
+    this.open();
+  }
+}
