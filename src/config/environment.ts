@@ -16,22 +16,30 @@ export function adminTokenOf(env: Env): string | undefined {
 const isLevel = (word: string): word is LogLevel =>
   (LOG_LEVELS as readonly string[]).includes(word);
 
-/**
- * The level that is logged: PROXY_LOG, then the first bare level of RUST_LOG (its other directives,
- * such as `hyper=warn`, are ignored), then the file's `log_level`.
- */
-export function effectiveLogLevel(configured: LogLevel, env: Env): LogLevel {
-  const own = env("PROXY_LOG")?.trim().toLowerCase() ?? "";
-  if (isLevel(own)) return own;
-  const foreign = (env("RUST_LOG") ?? "").toLowerCase().split(",")
+/** The file to serve: the argument of the command line, else PROXY_CONFIG; undefined when neither is given. */
+export function configPathOf(
+  argument: string | undefined,
+  env: Env,
+): string | undefined {
+  return argument ?? (env("PROXY_CONFIG") || undefined);
+}
+
+/** The first bare level of a list of directives; others, such as `hyper=warn`, are ignored. */
+function bareLevel(directives: string | undefined): LogLevel | undefined {
+  return (directives ?? "").toLowerCase().split(",")
     .map((directive) => directive.trim()).find(isLevel);
-  return foreign ?? configured;
+}
+
+/** The level that is logged: PROXY_LOG, then RUST_LOG, then the file's `log_level`. */
+export function effectiveLogLevel(configured: LogLevel, env: Env): LogLevel {
+  return bareLevel(env("PROXY_LOG")) ?? bareLevel(env("RUST_LOG")) ??
+    configured;
 }
 
 /** Why PROXY_LOG has no effect, or null. */
 export function logLevelWarning(env: Env): string | null {
   const own = env("PROXY_LOG")?.trim() ?? "";
-  if (own === "" || isLevel(own.toLowerCase())) return null;
+  if (own === "" || bareLevel(own) !== undefined) return null;
   const near = nearest(own, LOG_LEVELS);
   return `PROXY_LOG: unknown level ${
     JSON.stringify(own.slice(0, 40))

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import {
   adminTokenOf,
+  configPathOf,
   effectiveLogLevel,
   logLevelWarning,
 } from "./environment.ts";
@@ -15,6 +16,7 @@ Deno.test("effectiveLogLevel: PROXY_LOG, then RUST_LOG's first bare level, then 
   assert.equal(level({ RUST_LOG: "hyper=trace, error,info" }), "error");
   assert.equal(level({ RUST_LOG: "hyper=trace" }), "warn");
   assert.equal(level({ PROXY_LOG: "loud" }), "warn");
+  assert.equal(level({ PROXY_LOG: "info,hyper=warn" }), "info");
 });
 
 Deno.test("logLevelWarning names an unknown level", () => {
@@ -29,4 +31,11 @@ Deno.test("logLevelWarning names an unknown level", () => {
 Deno.test("adminTokenOf takes an empty variable for none", () => {
   assert.equal(adminTokenOf(envOf({ PROXY_ADMIN_TOKEN: "" })), undefined);
   assert.equal(adminTokenOf(envOf({ PROXY_ADMIN_TOKEN: "x" })), "x");
+});
+
+Deno.test("configPathOf prefers the argument", () => {
+  const env = envOf({ PROXY_CONFIG: "a.toml" });
+  assert.equal(configPathOf("b.toml", env), "b.toml");
+  assert.equal(configPathOf(undefined, env), "a.toml");
+  assert.equal(configPathOf(undefined, envOf({ PROXY_CONFIG: "" })), undefined);
 });

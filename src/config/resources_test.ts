@@ -1,0 +1,235 @@
+import assert from "node:assert/strict";
+import { Authority, type Certificate } from "../../tests/support/certs.ts";
+import { openConfig } from "./load.ts";
+import { formatProblem } from "./issues.ts";
+import type { ResourceHost } from "./resources.ts";
+import { BASE, emptyEnv, envOf, hostWith, TOKEN } from "./testing.ts";
+
+let made: Promise<{ a: Certificate; b: Certificate; ca: string }> | undefined;
+
+/** Certificates for all tests of this file; their folder is gone when this resolves. */
+function certificates() {
+  return made ??= (async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      const authority = await Authority.create(folder);
+      const a = await authority.issue([
+        "Mail.example.com",
+        "*.example.com",
+        "10.0.0.1",
+      ], { file: "a" });
+      const b = await authority.issue(["b.example.org"], { file: "b" });
+      return { a, b, ca: authority.pem };
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  })();
+}
+
+async function open(
+  text: string,
+  files: Record<string, string> = {},
+  more: Partial<ResourceHost> & { env?: Record<string, string> } = {},
+) {
+  const { a } = await certificates();
+  const { env, ...host } = more;
+  const result = await openConfig("c.toml", {
+    strict: true,
+    env: env === undefined ? emptyEnv : envOf(env),
+    host: hostWith({
+      "c.toml": text,
+      "cert.pem": a.certPem,
+      "key.pem": a.keyPem,
+      ...files,
+    }, host),
+  });
+  return {
+    result,
+    resources: result.ok ? result.resources : undefined,
+    problems: result.ok ? [] : result.problems.map(formatProblem),
+    warnings: result.warnings.map(formatProblem),
+  };
+}
+
+Deno.test("loadResources reads certificates with their names", async () => {
+  const { a, b, ca } = await certificates();
+  const { resources, problems } = await open(
+    `${BASE}default = true\n[tls.certificate."*"]\ncert = "b.pem"\nkey = "b.key"\nsubjects = ["X.example"]\n`,
+    { "b.pem": b.certPem + ca, "b.key": b.keyPem },
+  );
+  assert.deepEqual(problems, []);
+  const [first, second] = resources!.certificates;
+  assert.equal(first!.name, "main");
+  assert.deepEqual(first!.subjects, ["mail.example.com", "*.example.com"]);
+  assert.equal(first!.isDefault, true);
+  assert.equal(first!.keyPem, a.keyPem);
+  assert.deepEqual(second!.subjects, ["x.example"]);
+  assert.equal(second!.isDefault, false);
+});
+
+Deno.test('loadResources takes a certificate named "*" for the default', async () => {
+  const { resources } = await open(
+    BASE.replace("certificate.main", 'certificate."*"'),
+  );
+  assert.equal(resources!.certificates[0]!.isDefault, true);
+});
+
+const PEM = (label: string, body = "AAAA") =>
+  `-----BEGIN ${label}-----\n${body}\n-----END ${label}-----\n`;
+
+Deno.test("loadResources says which file of a certificate is wrong, and how", async () => {
+  const { a, b, ca } = await certificates();
+  const cases: [Record<string, string>, RegExp][] = [
+    [{ "cert.pem": "" }, /main\.cert: cert\.pem has no PEM certificate/],
+    [
+      { "cert.pem": PEM("CERTIFICATE") },
+      /main\.cert: cert\.pem certificate 1 of the file cannot be read/,
+    ],
+    [
+      { "cert.pem": a.certPem + PEM("CERTIFICATE") },
+      /main\.cert: cert\.pem certificate 2 of the file cannot be read/,
+    ],
+    [
+      { "cert.pem": ca + a.certPem },
+      /main\.key: key\.pem belongs to another certificate of the chain/,
+    ],
+    [
+      { "key.pem": b.keyPem },
+      /main\.key: key\.pem does not belong to the certificate/,
+    ],
+    [{ "key.pem": "" }, /main\.key: key\.pem has no PEM private key/],
+    [{ "key.pem": PEM("PRIVATE KEY") }, /main\.key: key\.pem cannot be read/],
+    [
+      { "key.pem": PEM("ENCRYPTED PRIVATE KEY") },
+      /main\.key: key\.pem is encrypted/,
+    ],
+  ];
+  for (const [files, wanted] of cases) {
+    const { problems } = await open(BASE, files);
+    assert.equal(problems.length, 1);
+    assert.match(problems[0]!, wanted);
+    assert.match(problems[0]!, /^c\.toml:1[78]: /);
+  }
+});
+
+Deno.test("loadResources names files that cannot be read, beside all other problems", async () => {
+  const { problems } = await open(
+    `${BASE}[server]\nthreads = -1\n[admin]\nbind = "127.0.0.1:0"\nbearer_token_file = "token"\n`,
+    {},
+    {
+      readFile: (path) =>
+        path === "c.toml"
+          ? Promise.resolve(
+            `${BASE}[server]\nthreads = -1\n[admin]\nbind = "127.0.0.1:0"\nbearer_token_file = "token"\n`,
+          )
+          : Promise.reject(
+            path === "key.pem"
+              ? new Deno.errors.PermissionDenied(path)
+              : new Deno.errors.NotFound(path),
+          ),
+    },
+  );
+  assert.deepEqual(problems, [
+    "c.toml:17: tls.certificate.main.cert: cannot read cert.pem: no such file",
+    "c.toml:18: tls.certificate.main.key: cannot read key.pem: permission denied",
+    "c.toml:20: server.threads: must be a whole number from 0 to 512, not -1",
+    "c.toml:23: admin.bearer_token_file: cannot read token: no such file",
+  ]);
+});
+
+Deno.test("loadResources reads client certificates", async () => {
+  const { b } = await certificates();
+  const text = BASE.replace(
+    'host = "new.example.com"',
+    'host = "new.example.com"\ntls_client_cert = "b.pem"\ntls_client_key = "b.key"',
+  );
+  const { resources } = await open(text, {
+    "b.pem": b.certPem,
+    "b.key": b.keyPem,
+  });
+  assert.equal(resources!.clientCertificates.get("new")!.certPem, b.certPem);
+  const { problems } = await open(text, {
+    "b.pem": b.certPem,
+    "b.key": PEM("PRIVATE KEY"),
+  });
+  assert.match(
+    problems[0]!,
+    /destination\.new\.tls_client_key: b\.key cannot be read/,
+  );
+});
+
+Deno.test("loadResources: the token comes from the environment, the file, the key, in this order", async () => {
+  const text =
+    `${BASE}[admin]\nbind = "127.0.0.1:0"\nbearer_token_file = "token"\nbearer_token = "${TOKEN}k"\n`;
+  const files = { token: `  ${TOKEN}f\r\n` };
+  const fromEnv = await open(text, files, {
+    env: { PROXY_ADMIN_TOKEN: `${TOKEN}e` },
+  });
+  assert.equal(fromEnv.resources!.adminToken, `${TOKEN}e`);
+  const fromFile = await open(text, files);
+  assert.equal(fromFile.resources!.adminToken, `${TOKEN}f`);
+  const fromKey = await open(text.replace('bearer_token_file = "token"\n', ""));
+  assert.equal(fromKey.resources!.adminToken, `${TOKEN}k`);
+  const none = await open(BASE);
+  assert.equal(none.resources!.adminToken, undefined);
+});
+
+Deno.test("loadResources judges the token of the file without showing it", async () => {
+  const text =
+    `${BASE}[admin]\nbind = "127.0.0.1:0"\nbearer_token_file = "token"\n`;
+  const { problems } = await open(text, { token: "hunter2" });
+  assert.deepEqual(problems, [
+    "c.toml:21: admin.bearer_token_file: the token in token is too short: 7 characters, min_token_len is 32",
+  ]);
+});
+
+Deno.test("loadResources refuses mappings to destinations that cannot serve", async () => {
+  const text = `${BASE}[destination.bare]\nhost = "h"\n`;
+  const { problems } = await open(text, {}, {
+    checkMappings: (path, normalize, fault) => {
+      assert.equal(path, "mappings.tsv");
+      assert.equal(normalize, "none");
+      return Promise.resolve(
+        ["old", "bare", "gone"].flatMap((name) => fault(name) ?? []),
+      );
+    },
+  });
+  assert.deepEqual(problems, [
+    "c.toml:15: mapping.file.path: destination bare has no leg for imap, which a listener speaks",
+    'c.toml:15: mapping.file.path: destination "gone" is not declared',
+  ]);
+});
+
+Deno.test("loadResources refuses source_ips where they have no effect", async () => {
+  const text = BASE.replace(
+    'host = "new.example.com"',
+    'host = "new.example.com"\nsource_ips = ["10.0.0.9"]',
+  );
+  const { problems } = await open(text, {}, {
+    sourceAddressWorks: () => Promise.resolve(false),
+  });
+  assert.equal(problems.length, 1);
+  assert.match(
+    problems[0]!,
+    /destination\.new\.source_ips: this runtime cannot choose/,
+  );
+  assert.deepEqual((await open(text)).problems, []);
+  let asked = false;
+  await open(BASE, {}, {
+    sourceAddressWorks: () => Promise.resolve(asked = true),
+  });
+  assert.equal(asked, false);
+});
+
+Deno.test("loadResources refuses a destination that is an own listener", async () => {
+  const text = BASE.replace(
+    'host = "new.example.com"',
+    'host = "self.example.com"',
+  ).replace("port = 143", "port = 1993");
+  const { problems } = await open(text, {}, {
+    resolve: () => Promise.resolve(["127.0.0.1"]),
+  });
+  assert.deepEqual(problems, [
+    "c.toml:10: destination.new.protocol.imap.port: would connect the proxy to itself: listener imap is bound to 127.0.0.1:1993",
+  ]);
+});
