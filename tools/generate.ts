@@ -5,6 +5,8 @@
  * To add a page, import a function that gives its text and add a row to PAGES; the path is relative to
  * the project. The text must depend on the source alone (no dates, no machine).
  */
+import { reference } from "../src/admin/reference.ts";
+import { routes } from "../src/admin/routes.ts";
 import { renderConfigReference } from "../src/config/reference.ts";
 
 interface Page {
@@ -14,6 +16,7 @@ interface Page {
 
 const PAGES: Page[] = [
   { path: "docs/configuration.md", render: renderConfigReference },
+  { path: "docs/management-api.md", render: () => reference(routes) },
 ];
 
 const check = Deno.args.includes("--check");

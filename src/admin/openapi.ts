@@ -1,6 +1,6 @@
 /** The management API as an OpenAPI 3.1 document, from the route table alone. */
 import { z } from "zod";
-import { changes, type Route } from "./route.ts";
+import type { Route } from "./route.ts";
 
 /** The version of the API, which changes with its contract and not with the program. */
 export const API_VERSION = "1.0.0";
@@ -24,7 +24,6 @@ export function openapi(routes: readonly Route[]): OpenApi {
       version: API_VERSION,
       description:
         "Text answers are one line with a newline. In query values `+` stands for itself.",
-      license: { name: "See the program's distribution" },
     },
     servers: [{ url: "/" }],
     security: [{ bearer: [] }],
@@ -35,42 +34,46 @@ export function openapi(routes: readonly Route[]): OpenApi {
   };
 }
 
-/** Every error that a route can answer with: status, then what it means. */
-export function failures(route: Route): [status: number, summary: string][] {
-  const found = new Map<number, string[]>();
-  const add = (status: number, summary: string) => {
-    const summaries = found.get(status) ?? [];
-    if (!summaries.includes(summary)) {
-      found.set(status, [...summaries, summary]);
-    }
-  };
+type Failure = readonly [status: number, summary: string];
+
+/** What every route with a token can answer as well. */
+const SHARED_FAILURES: readonly Failure[] = [
+  [401, "`unauthorized`: without a token, or with a wrong one"],
+  [403, "`forbidden`: the token's role does not allow it"],
+  [429, "The address failed too often; `Retry-After` says for how long"],
+];
+
+/** The errors of a route itself, by status: what was wrong, and the body where it is fixed. */
+export function ownFailures(route: Route): Failure[] {
+  const found: Failure[] = [];
   const names = Object.entries(route.parameters);
   const required = names.filter(([, p]) => p.required).map(([name]) => name);
   if (required.length > 0) {
-    add(400, `\`${required.join(" and ")} required\``);
+    found.push([400, `\`${required.join(" and ")} required\``]);
   }
   for (const [name, { schema }] of names) {
-    if (schema instanceof z.ZodNumber) add(400, `\`invalid ${name}\``);
+    if (schema instanceof z.ZodNumber) found.push([400, `\`invalid ${name}\``]);
   }
-  if (names.length > 0 || changes(route)) {
-    add(400, "The query is malformed, or repeats a parameter");
-  }
-  if (changes(route)) add(400, "A parameter is unknown");
-  for (const refusal of Object.values(route.refusals)) {
-    const { status, summary, text } = refusal;
-    add(status, text === undefined ? summary : `\`${text}\`: ${summary}`);
+  for (const { status, summary, text } of Object.values(route.refusals)) {
+    found.push([
+      status,
+      text === undefined ? summary : `\`${text}\`: ${summary}`,
+    ]);
   }
   for (const [status, summary] of Object.entries(route.failures ?? {})) {
-    add(Number(status), summary);
+    found.push([Number(status), summary]);
   }
-  if (route.role !== "public") {
-    add(401, "`unauthorized`: without a token, or with a wrong one");
-    add(403, "`forbidden`: the token's role does not allow it");
-    add(429, "The address failed too often; `Retry-After` says for how long");
-  }
-  add(500, "`internal error`");
-  return [...found].sort(([a], [b]) => a - b)
-    .map(([status, summaries]) => [status, summaries.join("; ")]);
+  return merged(found);
+}
+
+/** One entry a status, in order. */
+function merged(failures: readonly Failure[]): Failure[] {
+  return [...Map.groupBy(failures, ([status]) => status)]
+    .sort(([a], [b]) => a - b)
+    .map(([status, same]) => [
+      status,
+      [...new Set(same.map(([, summary]) => summary))].join("; "),
+    ]);
 }
 
 function operation(route: Route): Json {
@@ -91,7 +94,12 @@ function operation(route: Route): Json {
     responses: {
       200: { description: "Done", content: content(route) },
       ...Object.fromEntries(
-        failures(route).map(([status, description]) => [status, {
+        merged([
+          ...ownFailures(route),
+          [400, "The query is malformed, or a parameter repeated or unknown"],
+          ...(route.role === "public" ? [] : SHARED_FAILURES),
+          [500, "`internal error`"],
+        ]).map(([status, description]) => [status, {
           description,
           content: { "text/plain": { schema: { type: "string" } } },
         }]),

@@ -66,10 +66,11 @@ export function trusts(
   { hostname, certPem }: AdminTarget,
   { insecure, caPem }: Verification,
 ): LegTrust[] {
-  const serverName = hostname;
-  if (insecure) return [{ kind: "none", serverName }];
+  // RFC 6066 3: an address is no server name.
+  const anyName = isAddress(hostname) ? "localhost" : hostname;
+  if (insecure) return [{ kind: "none", serverName: anyName }];
   if (caPem !== undefined) {
-    return [{ kind: "store", serverName, caCerts: [caPem] }];
+    return [{ kind: "store", serverName: hostname, caCerts: [caPem] }];
   }
   if (certPem !== undefined) {
     const certificate = new X509Certificate(certPem);
@@ -78,7 +79,7 @@ export function trusts(
     const names = certificate.getExtension(SubjectAlternativeNameExtension)
       ?.names.toJSON().map(({ value }) => value) ?? [];
     return [
-      { kind: "pin", serverName, sha256 },
+      { kind: "pin", serverName: anyName, sha256 },
       // Any label satisfies a wildcard.
       ...names.slice(0, 1).map((name) => ({
         kind: "store" as const,
@@ -88,7 +89,11 @@ export function trusts(
   }
   const loopback = hostname === "localhost" || hostname === "::1" ||
     isAddress(hostname) && hostname.startsWith("127.");
-  return [{ kind: loopback ? "none" : "store", serverName }];
+  return [
+    loopback
+      ? { kind: "none", serverName: anyName }
+      : { kind: "store", serverName: hostname },
+  ];
 }
 
 async function connect(
