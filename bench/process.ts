@@ -187,6 +187,7 @@ export async function residentKb(root: number): Promise<number> {
       // Ended meanwhile.
     }
   }
+  if (sum === 0) throw new Error(`process ${root} has ended`);
   return sum;
 }
 

@@ -1,5 +1,5 @@
 /** Medians, ratios and verdicts, as text and as Markdown. */
-import type { Figures, Group, Sizes } from "./rows.ts";
+import type { Figures, Group, Sizes } from "./bench.ts";
 import type { Subject, SubjectName } from "./subjects.ts";
 
 /** Every round's figures, by subject. */
@@ -97,6 +97,10 @@ function verdicts(results: Results, sizes: Sizes, soak: boolean): Verdict[] {
       value: of(name, "halfway"),
       limit: 20,
     }, {
+      title: `random-name handshakes not completed${suffix}`,
+      value: missing(sizes.randomNames, of(name, "randomDone")),
+      limit: 0,
+    }, {
       // A name costs about 1.5 KB where it is kept for good: 30 MiB for the
       // short run, 300 MiB for the soak.
       title: `${sizes.randomNames} random names${suffix}: growth MiB`,
@@ -105,6 +109,10 @@ function verdicts(results: Results, sizes: Sizes, soak: boolean): Verdict[] {
     });
   }
   return list;
+}
+
+function missing(wanted: number, done: number | undefined) {
+  return done === undefined ? undefined : wanted - done;
 }
 
 function worst(results: Results, subject: SubjectName, key: string) {

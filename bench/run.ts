@@ -6,13 +6,25 @@ import { parseArgs } from "node:util";
 import { makeCertificates } from "./certificates.ts";
 import { Conversation, pause, stopAll } from "./process.ts";
 import { markdown, plain, type Results, tables } from "./report.ts";
-import { Bench, FULL, GROUPS, QUICK, type Sizes } from "./rows.ts";
+import { Bench, FULL, type Group, QUICK, type Sizes } from "./bench.ts";
+import { abuse, idle, stalled } from "./memory_rows.ts";
+import { bulk, logins, roundtrips, startup } from "./speed_rows.ts";
 import { type Scene, SUBJECTS } from "./subjects.ts";
 
 const ROOT = new URL("../", import.meta.url).pathname;
 const PAGE = `${ROOT}docs/performance.md`;
 const BEGIN = "<!-- bench:begin -->";
 const END = "<!-- bench:end -->";
+
+const GROUPS: readonly Group[] = [
+  startup,
+  bulk,
+  logins,
+  roundtrips,
+  idle,
+  stalled,
+  abuse,
+];
 
 const HELP = `bench/run.ts [options]
   --quick            smaller sizes, one round: for development
@@ -89,6 +101,8 @@ async function circumstances(scene: Scene, sizes: Sizes, rounds: number) {
     "Session resumption towards the backend: nginx (proxy_ssl_session_reuse) " +
     "and HAProxy resume by default, and are left so; mailferry makes a full " +
     "handshake each time. Clients never resume.",
+    "Certificates: one for each program; mailferry has two in the abuse rows, " +
+    "so that it picks by the client's name.",
     "Logs: none for nginx and HAProxy; mailferry writes its default level to " +
     "a file.",
     "CPU: user and system time of the process and its children. Memory: Rss " +

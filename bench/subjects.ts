@@ -15,6 +15,8 @@ export interface Scene {
   certificates: Certificates;
   backendPort: number;
   threads: number;
+  /** Two certificates rather than one: mailferry then picks by name. */
+  pickByName?: boolean;
   /** Command line of mailferry up to the configuration file. */
   mailferry: string[];
 }
@@ -44,6 +46,11 @@ async function startMailferry(scene: Scene, port: number, tls: string) {
     (_, i) => `user${i}@example.com backend\n`,
   );
   await Deno.writeTextFile(`${folder}/mapping.txt`, mapping.join(""));
+  const second = `
+[tls.certificate.other]
+cert = "${certificates.backendCert}"
+key = "${certificates.backendKey}"
+`;
   await Deno.writeTextFile(
     `${folder}/mailferry.toml`,
     `[server]
@@ -54,7 +61,8 @@ shutdown_grace = "1s"
 [tls.certificate.bench]
 cert = "${certificates.proxyCert}"
 key = "${certificates.proxyKey}"
-
+default = true
+${scene.pickByName ? second : ""}
 [listener.bench]
 protocol = "imap"
 bind = ["127.0.0.1:${port}"]
