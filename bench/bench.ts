@@ -82,7 +82,10 @@ export class Bench {
     const begun = performance.now();
     const proxy = await this.subject.start(this.scene, port);
     try {
-      await firstGreeting(target);
+      await Promise.race([
+        firstGreeting(target),
+        proxy.ended.then(() => Promise.reject(new Error("it ended"))),
+      ]);
       return await work(target, proxy, performance.now() - begun);
     } catch (error) {
       const log = (await proxy.log()).trim().split("\n").slice(-3).join(" | ");

@@ -6,6 +6,8 @@ const TICKS = 100;
 /** A process started by the benchmark, its output in a log file. */
 export interface Running {
   pid: number;
+  /** Settles when the process is gone, whoever ended it. */
+  ended: Promise<unknown>;
   /** Ends it by its own id; resolves when it is gone. */
   stop(): Promise<void>;
   log(): Promise<string>;
@@ -37,6 +39,7 @@ export function start(
   }).spawn();
   const self: Running = {
     pid: child.pid,
+    ended: child.status,
     stop: async () => {
       await end(child);
       running.delete(self);
@@ -69,6 +72,7 @@ export class Conversation {
     this.#input = this.#child.stdin.getWriter();
     this.#self = {
       pid: this.#child.pid,
+      ended: this.#child.status,
       stop: () => this.stop(),
       log: () => Promise.resolve(""),
     };

@@ -142,6 +142,9 @@ async function main(): Promise<void> {
   const groups = choose(GROUPS, options.rows);
   const sizes = { ...(options.quick ? QUICK : FULL) };
   if (options.soak) sizes.randomNames = 200_000;
+  const mailferry = options.source
+    ? [Deno.execPath(), "run", "-A", `${ROOT}main.ts`]
+    : [`${ROOT}dist/mailferry`];
   const rounds = Number(options.rounds ?? (options.quick ? 1 : 3));
   const folder = await Deno.makeTempDir({ prefix: "mailferry-bench-" });
 
@@ -165,9 +168,7 @@ async function main(): Promise<void> {
       certificates,
       backendPort: port,
       threads: Number(options.threads),
-      mailferry: options.source
-        ? [Deno.execPath(), "run", "-A", `${ROOT}main.ts`]
-        : [`${ROOT}dist/mailferry`],
+      mailferry,
     };
     const ca = await Deno.readTextFile(certificates.ca);
     const results: Results = new Map(chosen.map(({ name }) => [name, []]));
