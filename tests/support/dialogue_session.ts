@@ -33,7 +33,7 @@ export class DialogueSession {
 
   async run(): Promise<void> {
     const listener = listenerFrom(this.settings);
-    const leg = new Leg(
+    const leg = new DialogueLeg(
       this.conn,
       listener.tls === "implicit",
       true,
@@ -63,7 +63,7 @@ export class DialogueSession {
   }
 
   async #attempt(
-    io: Leg,
+    io: DialogueLeg,
     frontend: Frontend,
     login: Login,
     listener: ListenerSnapshot,
@@ -74,7 +74,7 @@ export class DialogueSession {
     const leg = legFrom(this.settings);
     const conn = await this.dial();
     try {
-      const backend = new Leg(
+      const backend = new DialogueLeg(
         conn,
         leg.tls === "implicit",
         leg.allowPlaintextAuth,
@@ -117,7 +117,11 @@ export class DialogueSession {
     }
   }
 
-  async #part(io: Leg, frontend: Frontend, error: unknown): Promise<void> {
+  async #part(
+    io: DialogueLeg,
+    frontend: Frontend,
+    error: unknown,
+  ): Promise<void> {
     let limit: PreauthLimit | null = null;
     if (error instanceof LineTooLong) {
       this.events.put("end preauth-limit");
@@ -135,7 +139,7 @@ export class DialogueSession {
 }
 
 /** Either leg. TLS is a flag here: what matters is which reader is used and what was left in it. */
-class Leg implements BackendIo {
+export class DialogueLeg implements BackendIo {
   reader: LineReader;
 
   constructor(
@@ -170,7 +174,7 @@ class Leg implements BackendIo {
   }
 }
 
-const FORWARDED: ForwardedClient = {
+export const FORWARDED: ForwardedClient = {
   sessionId: "s1",
   client: { hostname: "203.0.113.7", port: 40000 },
   local: { hostname: "198.51.100.1", port: 993 },
@@ -178,7 +182,9 @@ const FORWARDED: ForwardedClient = {
   ttl: 6,
 };
 
-function listenerFrom(settings: ReadonlyMap<string, string>): ListenerSnapshot {
+export function listenerFrom(
+  settings: ReadonlyMap<string, string>,
+): ListenerSnapshot {
   return {
     name: "test",
     protocol: "imap",
@@ -193,7 +199,7 @@ function listenerFrom(settings: ReadonlyMap<string, string>): ListenerSnapshot {
   };
 }
 
-function legFrom(settings: ReadonlyMap<string, string>): LegSnapshot {
+export function legFrom(settings: ReadonlyMap<string, string>): LegSnapshot {
   return {
     destination: "test",
     protocol: "imap",
@@ -209,7 +215,9 @@ function legFrom(settings: ReadonlyMap<string, string>): LegSnapshot {
   };
 }
 
-function snapshotFrom(settings: ReadonlyMap<string, string>): WorkerSnapshot {
+export function snapshotFrom(
+  settings: ReadonlyMap<string, string>,
+): WorkerSnapshot {
   const words = (key: string, otherwise: string) =>
     (settings.get(key) ?? otherwise).split(" ");
   const capabilities: ImapCapabilities = {
@@ -259,7 +267,7 @@ export class Queue<T> {
   }
 }
 
-async function copy(from: Leg, to: Leg): Promise<void> {
+async function copy(from: DialogueLeg, to: DialogueLeg): Promise<void> {
   try {
     await writeAll(to.stream, from.reader.handOver().buffered);
     const into = new Uint8Array(4096);

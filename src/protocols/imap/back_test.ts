@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import {
+  DialogueLeg,
+  FORWARDED,
+  legFrom,
+} from "../../../tests/support/dialogue_session.ts";
+import { MemoryStream } from "../../../tests/support/memory_stream.ts";
+import { SeededRandom } from "../../../tests/support/random.ts";
+import { passwordCredentials } from "../../sasl/password.ts";
+import { BackendFailure, type Login } from "../protocol.ts";
+import { openBackend } from "./back.ts";
+import { authenticate } from "./replay.ts";
+
+const bytes = (text: string) =>
+  Uint8Array.from(text, (char) => char.charCodeAt(0));
+
+const LOGIN: Login = {
+  credentials: passwordCredentials("alice", "secret")!,
+  method: "PLAIN",
+  challenge: () => Promise.resolve(null),
+};
+
+interface Outcome {
+  readonly result: string;
+  readonly written: string;
+}
+
+/** What becomes of a login at a backend that says just this, whatever it is told. */
+async function meet(
+  input: string | Uint8Array,
+  settings: Record<string, string> = {},
+): Promise<Outcome> {
+  const stream = new MemoryStream(
+    typeof input === "string" ? bytes(input) : input,
+  );
+  const leg = legFrom(new Map(Object.entries(settings)));
+  const io = new DialogueLeg(
+    stream,
+    false,
+    true,
+    new BackendFailure("starttls", "left over"),
+  );
+  const context = { leg, forwarded: FORWARDED };
+  let result: string;
+  try {
+    const offer = await openBackend(io, context);
+    result = (await authenticate(io, context, offer, LOGIN)).kind;
+  } catch (error) {
+    if (!(error instanceof BackendFailure)) throw error;
+    result = `${error.stage}: ${error.message}`;
+  }
+  return { result, written: stream.written };
+}
+
+const GREETING = "* OK [CAPABILITY IMAP4rev1 SASL-IR ID AUTH=PLAIN] hi\r\n";
+
+Deno.test("openBackend and authenticate bound what a backend may say before its verdict", async () => {
+  const flood = (line: string, count: number) => GREETING + line.repeat(count);
+  assert.match(
+    (await meet("x".repeat(70_000))).result,
+    /^greeting: .*too much/,
+  );
+  assert.match(
+    (await meet("* OK " + "x".repeat(70_000))).result,
+    /^greeting: .*too much/,
+  );
+  assert.match(
+    (await meet(flood("* OK still here\r\n", 101))).result,
+    /^auth: .*too many/,
+  );
+  assert.equal(
+    (await meet(flood("* OK still here\r\n", 99) + "A1 OK in\r\n")).result,
+    "accepted",
+  );
+  assert.match(
+    (await meet(flood(`* OK ${"x".repeat(30_000)}\r\n`, 3))).result,
+    /^auth: .*too much/,
+  );
+  assert.match(
+    (await meet(flood("* X {70000}\r\n", 1))).result,
+    /^auth: .*too much/,
+  );
+  assert.match(
+    (await meet(flood("+ \r\n", 9))).result,
+    /^auth: .*too many challenges/,
+  );
+});
+
+Deno.test("the reason for the operator shows a backend's words in a short printable form", async () => {
+  const { result } = await meet(`* NO \x1b[31m${"x".repeat(500)}\r\n`);
+  assert.match(
+    result,
+    /^greeting: backend: greeting is "NO \\u001b\[31mx{50,}…"$/,
+  );
+});
+
+Deno.test("no message of a failure holds the password", async () => {
+  const { result, written } = await meet(GREETING + "+ \r\n".repeat(9));
+  assert.ok(written.includes(btoa("\0alice\0secret")));
+  assert.ok(
+    !result.includes("secret") && !result.includes(btoa("\0alice\0secret")),
+  );
+});
+
+Deno.test("ID is answered or refused by the backend without effect on the login", async () => {
+  for (const answer of ["I1 OK done", "I1 NO never", "I1 BAD what"]) {
+    const { result, written } = await meet(
+      `${GREETING}${answer}\r\nA1 OK in\r\n`,
+      { "leg.forwarding": "xclient" },
+    );
+    assert.equal(result, "accepted");
+    assert.match(written, /^I1 ID \("x-originating-ip" "203\.0\.113\.7" /);
+  }
+});
+
+Deno.test("truncated, damaged and random responses end in a verdict or a backend's failure", async () => {
+  const random = new SeededRandom(2971);
+  const whole = bytes(
+    "* OK hi\r\nC2 OK\r\n".replace(
+      "C2",
+      "* CAPABILITY IMAP4rev1 ID AUTH=PLAIN\r\nC2",
+    ) +
+      '* ID ("name" {3}\r\nold)\r\nI1 OK done\r\n+ \r\n* OK [ALERT] x\r\nA1 OK [CAPABILITY X] in\r\n',
+  );
+  const settings = { "leg.forwarding": "xclient" };
+  assert.equal((await meet(whole, settings)).result, "accepted");
+  for (let end = 0; end < whole.length - 1; end++) {
+    assert.match(
+      (await meet(whole.subarray(0, end), settings)).result,
+      /^(greeting|forwarding|auth): /,
+    );
+  }
+  for (let round = 0; round < 600; round++) {
+    const damaged = whole.slice();
+    for (let times = 1 + random.below(3); times > 0; times--) {
+      damaged[random.below(damaged.length)] = random.below(256);
+    }
+    await meet(damaged, settings);
+  }
+});
