@@ -4,8 +4,8 @@ import {
   type BackendStage,
   FakeImapBackend,
   type Fault,
-  refusedPort,
 } from "../support/fake_imap_backend.ts";
+import { refusedPort } from "../support/ports.ts";
 import { ALICE, BOB, login, Stage } from "../support/stage.ts";
 import { until } from "../support/wait.ts";
 

@@ -12,6 +12,7 @@ import {
   type Table,
   writeConfig,
 } from "../support/proxy_config.ts";
+import { refusedPort } from "../support/ports.ts";
 import { needs } from "../support/requirements.ts";
 import { ALICE, BOB, login, Stage } from "../support/stage.ts";
 import { until, within } from "../support/wait.ts";
@@ -340,6 +341,30 @@ Deno.test("a configuration that does not validate ends with 78 and lists every p
   assert.doesNotMatch(stderr, /short|\bat .*\.ts/);
   const missing = await run([`${ground.folder}/missing.toml`]);
   assert.equal(missing.code, 78, missing.stderr);
+});
+
+Deno.test("an unknown key is a warning with the nearest known one, not a refusal", async () => {
+  await using stage = await Stage.create({
+    config: { server: { shutdown_graze: "1s" } },
+  });
+  await stage.proxy.entry("the warning", (e) => {
+    const text = JSON.stringify(e);
+    return e.level === "warn" && text.includes("server.shutdown_graze") &&
+      text.includes("shutdown_grace");
+  });
+});
+
+Deno.test("a destination that is one of the own listeners is refused", async () => {
+  await using ground = await Ground.create();
+  const port = refusedPort();
+  const config = await servable(ground, {
+    listener: { imaps: { bind: [`127.0.0.1:${port}`] } },
+    destination: { old: destination(port, "plain") },
+  });
+  const path = await writeConfig(ground, config);
+  const { code, stderr } = await within("the end", run([path]));
+  assert.equal(code, 78, stderr);
+  assert.match(stderr, /destination\.old/);
 });
 
 Deno.test("wrong usage ends with 2", async () => {

@@ -1,11 +1,11 @@
 /** Real servers and real clients: two Dovecots, imaplib, curl and mbsync. */
 import assert from "node:assert/strict";
-import { Dovecot, PASSWORD } from "../support/dovecot.ts";
+import { Dovecot } from "../support/dovecot.ts";
 import { ImapClient } from "../support/imap_client.ts";
 import { Mailferry } from "../support/mailferry.ts";
 import { Ground } from "../support/proxy_config.ts";
 import { needs } from "../support/requirements.ts";
-import { ALICE, BOB, login } from "../support/stage.ts";
+import { ALICE, BOB, login, PASSWORD } from "../support/stage.ts";
 
 /** "old" takes PROXY v2 on implicit TLS, "new" takes ID from trusted networks behind STARTTLS. */
 class RealStage implements AsyncDisposable {
@@ -179,7 +179,7 @@ needs(["dovecot", "mbsync"], "mbsync copies a mailbox", async () => {
     await Deno.writeTextFile(
       `${home}/mbsyncrc`,
       `IMAPAccount proxy
-Host 127.0.0.1
+Host localhost
 Port ${stage.proxy.listener(listener).port}
 User ${account}
 Pass ${PASSWORD}
@@ -219,7 +219,7 @@ SyncState *
       (l) => l.user === account,
     );
     const record = await stage.proxy.ended(seen.port);
-    assert.equal(record.reason, "logout");
+    assert.match(String(record.reason), /^(client|backend)-closed$/);
   }
 });
 
@@ -230,7 +230,7 @@ needs(
     await using stage = await RealStage.create();
     const { proxy } = stage;
     using client = await ImapClient.tls(proxy.listener("imaps"), proxy.ca);
-    assert.equal((await client.transact(login(ALICE, PASSWORD))).status, "OK");
+    assert.equal((await client.transact(login(ALICE))).status, "OK");
     assert.equal((await client.transact("SELECT INBOX")).status, "OK");
     await client.send("i IDLE\r\n");
     assert.match(await client.line(), /^\+ /);
@@ -244,7 +244,7 @@ needs(
     assert.equal((await proxy.ended(client)).reason, "kicked");
 
     using again = await ImapClient.tls(proxy.listener("imaps"), proxy.ca);
-    assert.equal((await again.transact(login(ALICE, PASSWORD))).status, "OK");
+    assert.equal((await again.transact(login(ALICE))).status, "OK");
     const selected = await again.transact("SELECT INBOX");
     assert.ok(selected.untagged.includes("* 1 EXISTS"));
     const fetched = await again.transact(
@@ -271,7 +271,7 @@ needs(
     const refused = await client.transact(login(ALICE, "wrong"));
     assert.equal(refused.status, "NO");
     assert.match(refused.text, /^\[AUTHENTICATIONFAILED\] /);
-    const accepted = await client.transact(login(BOB, PASSWORD));
+    const accepted = await client.transact(login(BOB));
     assert.equal(accepted.status, "OK");
     assert.match(accepted.text, /^\[CAPABILITY IMAP4rev1 .*IDLE/);
     await client.transact("SELECT INBOX");

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { FakeImapBackend, type Fault } from "../support/fake_imap_backend.ts";
 import type { ImapClient } from "../support/imap_client.ts";
 import { ALICE, login, Stage } from "../support/stage.ts";
-import { Gate, until, within } from "../support/wait.ts";
+import { Gate, pause, until, within } from "../support/wait.ts";
 
 const ACCOUNTS = ["ann", "ben", "cat"].map((name) => `${name}@example.com`);
 const LOGINS_AT_ONCE = 4;
@@ -107,6 +107,7 @@ async function useUntilKicked(
         return;
       }
     }
+    await pause(4);
   }
 }
 

@@ -1,6 +1,6 @@
 /** Certificates towards clients, and how much of a backend's certificate is believed. */
 import assert from "node:assert/strict";
-import { Dovecot, PASSWORD as DOVECOT_PASSWORD } from "../support/dovecot.ts";
+import { Dovecot } from "../support/dovecot.ts";
 import { FakeImapBackend } from "../support/fake_imap_backend.ts";
 import { ImapClient, type Target } from "../support/imap_client.ts";
 import { Mailferry } from "../support/mailferry.ts";
@@ -241,7 +241,7 @@ needs(
         },
       });
       using client = await ImapClient.tls(with_.listener("imaps"), with_.ca);
-      const shown = await client.transact(login(ALICE, DOVECOT_PASSWORD));
+      const shown = await client.transact(login(ALICE));
       assert.equal(shown.status, "OK", shown.text);
       assert.equal((await client.transact("SELECT INBOX")).status, "OK");
 
@@ -250,7 +250,7 @@ needs(
         config: { destination: { old: old.destination(tls) } },
       });
       using other = await ImapClient.tls(without.listener("imaps"), without.ca);
-      const missing = await other.transact(login(ALICE, DOVECOT_PASSWORD));
+      const missing = await other.transact(login(ALICE));
       assert.equal(missing.status, "NO");
     }
   },

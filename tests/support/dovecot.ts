@@ -1,6 +1,7 @@
 /** A private Dovecot: own folder, own ports, users that the system does not know. */
 import type { Authority } from "./certs.ts";
-import type { Table } from "./proxy_config.ts";
+import { PASSWORD, type Table } from "./proxy_config.ts";
+import { freePorts } from "./ports.ts";
 import { until, within } from "./wait.ts";
 
 export interface DovecotOptions {
@@ -20,9 +21,6 @@ export interface LoggedLogin {
   readonly port: number;
   readonly tls: boolean;
 }
-
-/** The password of every user. */
-export const PASSWORD = "secret-of-the-tests";
 
 const ROOT = Deno.uid() === 0;
 
@@ -197,17 +195,6 @@ service imap-login {
 }
 ${ROOT ? "" : "service anvil {\n  chroot =\n}"}
 `;
-}
-
-/** Ports that were free a moment ago, all different. */
-function freePorts(count: number): number[] {
-  const listeners = Array.from(
-    { length: count },
-    () => Deno.listen({ hostname: "127.0.0.1", port: 0 }),
-  );
-  const ports = listeners.map((l) => l.addr.port);
-  for (const listener of listeners) listener.close();
-  return ports;
 }
 
 async function answers(port: number): Promise<boolean> {

@@ -391,9 +391,3 @@ function closeQuietly(conn: Deno.Conn): void {
     // Closed already.
   }
 }
-
-/** A port of this host on which nobody listens. */
-export function refusedPort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}

@@ -5,6 +5,7 @@ import {
   baseConfig,
   Ground,
   merge,
+  PASSWORD,
   replaceFile,
   type Table,
   TOKEN,
@@ -189,7 +190,7 @@ export class Mailferry implements AsyncDisposable {
       `the close record of ${port}`,
       (entry) =>
         entry.event === "session_end" &&
-        String(entry.peer).endsWith(`:${port}`),
+        String(entry.client).endsWith(`:${port}`),
     );
   }
 
@@ -295,6 +296,19 @@ export class Mailferry implements AsyncDisposable {
       await this.#reading;
       this.#client.close();
       if (this.ownGround) await this.ground[Symbol.asyncDispose]();
+    }
+    if (this.count("ready") > 0) this.#checkLog();
+  }
+
+  /** What no run that served may leave: a bug, a line that is no record, a secret. */
+  #checkLog(): void {
+    const bugs = this.log.filter((entry) => entry.event === "bug");
+    const text = JSON.stringify(this.log);
+    const secrets = [PASSWORD, TOKEN].filter((secret) => text.includes(secret));
+    if (bugs.length + this.noise.length + secrets.length > 0) {
+      throw new Error(
+        `in the proxy's log: ${JSON.stringify([bugs, this.noise, secrets])}`,
+      );
     }
   }
 

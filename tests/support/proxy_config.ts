@@ -4,6 +4,9 @@ import { Authority, type Certificate } from "./certs.ts";
 
 export type Table = { [key: string]: unknown };
 
+/** The password of accounts, looked for in every log. */
+export const PASSWORD = "correct-horse-battery";
+
 /** The token of the management API. */
 export const TOKEN = "a-token-of-the-tests-with-enough-length";
 

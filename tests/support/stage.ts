@@ -2,11 +2,17 @@
 import { type BackendOptions, FakeImapBackend } from "./fake_imap_backend.ts";
 import { ImapClient } from "./imap_client.ts";
 import { Mailferry } from "./mailferry.ts";
-import { destination, Ground, merge, type Table } from "./proxy_config.ts";
+import {
+  destination,
+  Ground,
+  merge,
+  PASSWORD,
+  type Table,
+} from "./proxy_config.ts";
 
 export const ALICE = "alice@example.com";
 export const BOB = "bob@example.com";
-export const PASSWORD = "correct horse";
+export { PASSWORD };
 
 export interface StageOptions {
   /** Merged over the base configuration. */
