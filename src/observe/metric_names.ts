@@ -35,7 +35,7 @@ const END_REASONS: Readonly<Record<EndReason, true>> = {
   "error": true,
 };
 
-export const COUNTERS = {
+export const COUNTERS = counters({
   connections_accepted: { help: "Connections that got a slot." },
   connections_refused: {
     help: "Connections closed at once because of max_connections.",
@@ -62,9 +62,9 @@ export const COUNTERS = {
   config_reloads: { help: "Configurations taken over, the first included." },
   config_reload_failures: { help: "Configurations refused at a reload." },
   bugs: { help: "Errors that nothing in the program expects." },
-} as const satisfies Record<string, CounterDeclaration>;
+});
 
-export const GAUGES = {
+export const GAUGES = gauges({
   active_connections: { help: "Connections now.", label: "listener" },
   active_sessions: { help: "Sessions past routing now.", label: "destination" },
   held_logins: { help: "Logins waiting for the end of a hold now." },
@@ -72,4 +72,16 @@ export const GAUGES = {
   legs_down: { help: "Legs taken down by their breaker now." },
   workers: { help: "Data-plane workers." },
   config_generation: { help: "Number of the configuration in force." },
-} as const satisfies Record<string, GaugeDeclaration>;
+});
+
+function counters<T extends string>(
+  rows: Record<T, CounterDeclaration>,
+): Readonly<Record<T, CounterDeclaration>> {
+  return rows;
+}
+
+function gauges<T extends string>(
+  rows: Record<T, GaugeDeclaration>,
+): Readonly<Record<T, GaugeDeclaration>> {
+  return rows;
+}
