@@ -51,7 +51,7 @@ export class ResponseReader {
     }
     const match = /^([^ ]+) (OK|NO|BAD)(?: (.*))?$/i.exec(text);
     if (match === null || match[1] !== tag) {
-      this.fail(`unexpected response ${excerpt(text)}`);
+      this.fail(`unexpected response${this.#shown(text)}`);
     }
     return {
       kind: "tagged",
@@ -75,8 +75,13 @@ export class ResponseReader {
   /** RFC 9051 7.1.5: after BYE there is no verdict. */
   refuseBye(untagged: string): void {
     if (/^BYE(?: |$)/i.test(untagged)) {
-      this.fail(`said ${excerpt(untagged)}`);
+      this.fail(`said BYE${this.#shown(untagged)}`);
     }
+  }
+
+  /** A backend may repeat what it was sent, so during the login its words stay out of the log. */
+  #shown(text: string): string {
+    return this.stage === "auth" ? "" : `: ${excerpt(text)}`;
   }
 
   fail(what: string): never {
