@@ -8,6 +8,7 @@ import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { type ByteStream, writeAll } from "../net/byte_stream.ts";
 import { formatEndpoint, isAddress } from "../net/address.ts";
+import { close } from "../net/bridge.ts";
 import { dial } from "../net/dial.ts";
 import type { LegSnapshot, LegTrust } from "../port/snapshot.ts";
 import type { AdminTarget } from "./admin_target.ts";
@@ -15,6 +16,9 @@ import { CtlError, exits } from "./io.ts";
 
 /** For connecting and the handshake together. */
 const CONNECT_MS = 10_000;
+
+/** For the answer; a reload with many certificates and listeners takes seconds, not minutes. */
+const ANSWER_MS = 60_000;
 
 export interface AdminAnswer {
   readonly status: number;
@@ -45,13 +49,15 @@ export async function request(
       "accept-encoding: identity\r\nconnection: close\r\n" +
       "content-length: 0\r\n\r\n";
     await writeAll(stream, new TextEncoder().encode(head));
-    return parseAnswer(await readAll(stream));
+    const silent = setTimeout(close, ANSWER_MS, stream);
+    const bytes = await readAll(stream).finally(() => clearTimeout(silent));
+    return parseAnswer(bytes);
   } catch (error) {
     if (error instanceof CtlError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     throw new CtlError(exits.unreachable, `${where}: ${reason}`);
   } finally {
-    stream?.close();
+    if (stream) close(stream);
   }
 }
 
@@ -105,12 +111,12 @@ async function connect(
   for (const trust of acceptable) {
     const signal = AbortSignal.timeout(CONNECT_MS);
     const raw = await dial(leg(hostname, port, trust), undefined, signal);
-    const abort = () => raw.stream.close();
+    const abort = () => close(raw.stream);
     signal.addEventListener("abort", abort, { once: true });
     try {
       return await raw.startTls();
     } catch (error) {
-      raw.stream.close();
+      close(raw.stream);
       failure ??= error;
     } finally {
       signal.removeEventListener("abort", abort);

@@ -1,7 +1,8 @@
 /** Where the management API is and how to be let in, from options, environment and configuration file. */
 import { parse } from "smol-toml";
 import { parseEndpoint } from "../config/scalars.ts";
-import { CtlError, type CtlIo, type Env, exits } from "./io.ts";
+import type { Env } from "../config/environment.ts";
+import { CtlError, type CtlIo, exits } from "./io.ts";
 
 export interface AdminTarget {
   readonly hostname: string;

@@ -5,7 +5,8 @@ import { type AdminAnswer, request } from "./admin_client.ts";
 import { findAdmin } from "./admin_target.ts";
 import { type Invocation, parseArguments } from "./arguments.ts";
 import { commandHelp, groupHelp } from "./help.ts";
-import { CtlError, type CtlIo, type Env, type ExitCode, exits } from "./io.ts";
+import type { Env } from "../config/environment.ts";
+import { CtlError, type CtlIo, type ExitCode, exits } from "./io.ts";
 import { renderJson } from "./table.ts";
 
 /** Runs one command, `args` being what stands behind `ctl`. Answers the exit code; never rejects. */

@@ -20,11 +20,14 @@ interface Setting {
   otherFile: string;
 }
 
-async function withProxy(run: (setting: Setting) => Promise<void>) {
+async function withProxy(
+  run: (setting: Setting) => Promise<void>,
+  // What an operator makes with openssl: ordinary verification refuses it.
+  make = (authority: Authority) => authority.selfSigned("mail.test"),
+) {
   const folder = await Deno.makeTempDir();
   const authority = await Authority.create(folder);
-  // What an operator makes with openssl: ordinary verification refuses it.
-  const own = await authority.selfSigned("mail.test");
+  const own = await make(authority);
   const other = await authority.issue(["other.test"]);
   const control = new FakeControl();
   const admin = startAdmin({
@@ -146,6 +149,13 @@ Deno.test("runCtl sends its token only to a certificate that it knows", async ()
     assert.equal(unsigned.exit, 4);
     assert.equal(control.calls.length, 3);
   });
+});
+
+Deno.test("runCtl verifies against the authorities of --cacert", async () => {
+  await withProxy(async ({ ctl, authority, otherFile }) => {
+    assert.equal((await ctl(`stats --cacert ${authority.file}`)).exit, 0);
+    assert.equal((await ctl(`stats --cacert ${otherFile}`)).exit, 4);
+  }, (authority) => authority.issue(["127.0.0.1"]));
 });
 
 Deno.test("runCtl prints help made from the table", async () => {

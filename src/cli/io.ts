@@ -6,8 +6,19 @@ export interface CtlIo {
   readFile(path: string): Promise<string>;
 }
 
-/** Looks up an environment variable. */
-export type Env = (name: string) => string | undefined;
+/** The process's own. */
+export const processIo: CtlIo = {
+  out: (text) => writeFully(Deno.stdout, text),
+  err: (text) => writeFully(Deno.stderr, text),
+  readFile: (path) => Deno.readTextFile(path),
+};
+
+function writeFully(stream: typeof Deno.stdout, text: string): void {
+  const bytes = new TextEncoder().encode(text);
+  for (let done = 0; done < bytes.length;) {
+    done += stream.writeSync(bytes.subarray(done));
+  }
+}
 
 /** `mailferry ctl` could not do what was asked; its exit code, and one line for the user. */
 export class CtlError extends Error {
