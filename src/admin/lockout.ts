@@ -1,5 +1,5 @@
 /** Addresses that failed to authenticate too often are refused for a while. */
-import { parseAddress } from "../net/address.ts";
+import { clientUnit } from "../control/client_unit.ts";
 
 interface Entry {
   failures: number;
@@ -22,7 +22,7 @@ export class Lockout {
 
   /** For how many more milliseconds the address is refused; 0: it is not. */
   remaining(address: string): number {
-    const key = addressKey(address);
+    const key = clientUnit(address);
     const entry = this.#entries.get(key);
     if (entry === undefined) return 0;
     const left = entry.expires - this.now();
@@ -32,7 +32,7 @@ export class Lockout {
 
   /** Counts a failure; true when this one locks the address out. */
   failed(address: string): boolean {
-    const key = addressKey(address);
+    const key = clientUnit(address);
     const entry = this.#entries.get(key);
     const expired = entry !== undefined && entry.expires <= this.now();
     const failures = (entry && !expired ? entry.failures : 0) + 1;
@@ -45,12 +45,6 @@ export class Lockout {
   }
 
   succeeded(address: string): void {
-    this.#entries.delete(addressKey(address));
+    this.#entries.delete(clientUnit(address));
   }
-}
-
-/** An IPv6 host has a whole /64 to knock from, so that counts as one address. */
-export function addressKey(address: string): string {
-  const bytes = parseAddress(address.split("%", 1)[0]!);
-  return bytes.length === 4 ? bytes.join(".") : bytes.subarray(0, 8).toHex();
 }
