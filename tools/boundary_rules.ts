@@ -21,7 +21,7 @@ const MAY_IMPORT: Record<string, string[] | "*"> = {
   route: ["sasl"],
   store: [],
   worker: ["protocols", "route", "net", "sasl"],
-  control: ["admin", "store", "route", "net"],
+  control: ["admin", "store", "route", "net", "protocols"],
   admin: ["control", "store", "route", "net"],
   cli: "*",
   demo: "*",

@@ -1,0 +1,56 @@
+import { EXIT_CONFIG, runCheck } from "../config/describe.ts";
+import { processEnv } from "../config/environment.ts";
+import { openConfig } from "../config/load.ts";
+import { resourceHost } from "../control/resource_host.ts";
+import { buildDestinations } from "../control/snapshot.ts";
+import { loadTrustStore } from "../control/trust_store.ts";
+import { formatEndpoint } from "../net/address.ts";
+import type { LegSnapshot } from "../port/snapshot.ts";
+import { probeLeg, type ProbeResult } from "../protocols/probe.ts";
+import { processIo } from "./io.ts";
+
+/** `mailferry check [--probe] CONFIG`. A leg that does not answer makes the exit code 1. */
+export async function check(path: string, probe: boolean): Promise<number> {
+  const { exitCode, stdout, stderr } = await runCheck(
+    path,
+    processEnv,
+    resourceHost,
+  );
+  for (const line of stderr) processIo.err(`${line}\n`);
+  for (const line of stdout) processIo.out(`${line}\n`);
+  return exitCode === 0 && probe ? await probeAll(path) : exitCode;
+}
+
+async function probeAll(path: string): Promise<number> {
+  loadTrustStore();
+  const opened = await openConfig(path, {
+    strict: true,
+    env: processEnv,
+    host: resourceHost,
+  });
+  if (!opened.ok) return EXIT_CONFIG;
+  const { config, resources } = opened;
+  const legs = Object.values(buildDestinations(config, resources))
+    .flatMap(({ legs }) => Object.values(legs));
+  const timeout = config.server.backend_timeout;
+  const results = await Promise.all(
+    legs.map((leg) => probeLeg(leg, timeout)),
+  );
+  processIo.out("\nprobes\n");
+  results.forEach((result, i) =>
+    processIo.out(`${describe(legs[i]!, result)}\n`)
+  );
+  return results.every(({ ok }) => ok) ? 0 : 1;
+}
+
+function describe(leg: LegSnapshot, result: ProbeResult): string {
+  const where = formatEndpoint(leg.host, leg.port);
+  const head = `  ${leg.destination} ${leg.protocol} ${where} (${leg.tls})`;
+  if (!result.ok) {
+    return `${head}: FAILED at ${result.stage}: ${result.message}\n    likely cause: ${result.cause}`;
+  }
+  const offer = result.offer === null
+    ? "connected"
+    : `ok: ${[...result.offer.capabilities].join(" ")}`;
+  return `${head}: ${offer}`;
+}

@@ -1,0 +1,91 @@
+import { parseEndpoint } from "../config/scalars.ts";
+import type { Config } from "../config/schema.ts";
+import { formatEndpoint } from "../net/address.ts";
+import { type Reservation, reserve } from "../net/reserve.ts";
+import type { SocketAddress } from "../port/snapshot.ts";
+
+/** A listener's address could not be bound; the message names both. */
+export class BindError extends Error {
+  override readonly name = "BindError";
+}
+
+/** The addresses of one configuration's listeners, with free ports chosen for port 0. */
+export class Binds {
+  readonly #chosen: ReadonlyMap<string, SocketAddress>;
+  readonly #reservations: readonly Reservation[];
+
+  private constructor(
+    private readonly config: Config,
+    chosen: Map<string, SocketAddress>,
+    reservations: Reservation[],
+  ) {
+    this.#chosen = chosen;
+    this.#reservations = reservations;
+  }
+
+  /**
+   * Choose and try every address that `before` does not hold already. Throws BindError with all
+   * that cannot be bound.
+   */
+  static choose(config: Config, before: Binds | null): Binds {
+    const held = new Set(before?.all().map(endpointOf));
+    const chosen = new Map<string, SocketAddress>();
+    const reservations: Reservation[] = [];
+    const failures: string[] = [];
+    for (const [name, listener] of Object.entries(config.listener)) {
+      for (const text of listener.bind) {
+        const key = bindKey(name, text);
+        const known = before === null ? undefined : before.#chosen.get(key);
+        const wanted = known ?? parseEndpoint(text)!;
+        if (wanted.port !== 0 && held.has(endpointOf(wanted))) {
+          chosen.set(key, wanted);
+          continue;
+        }
+        try {
+          const reservation = reserve(wanted);
+          reservations.push(reservation);
+          chosen.set(key, reservation.address);
+        } catch (error) {
+          failures.push(`listener ${name}: cannot bind ${text}: ${why(error)}`);
+        }
+      }
+    }
+    const binds = new Binds(config, chosen, reservations);
+    if (failures.length > 0) {
+      binds.release();
+      throw new BindError(failures.join("; "));
+    }
+    return binds;
+  }
+
+  of(listener: string): SocketAddress[] {
+    return this.config.listener[listener]!.bind.map((text) =>
+      this.#chosen.get(bindKey(listener, text))!
+    );
+  }
+
+  all(): SocketAddress[] {
+    return Object.keys(this.config.listener).flatMap((name) => this.of(name));
+  }
+
+  /** The workers have bound what was chosen, or never will. */
+  release(): void {
+    for (const reservation of this.#reservations) reservation.release();
+  }
+}
+
+function bindKey(listener: string, text: string): string {
+  return `${listener} ${text}`;
+}
+
+function endpointOf({ hostname, port }: SocketAddress): string {
+  return formatEndpoint(hostname, port);
+}
+
+function why(error: unknown): string {
+  if (error instanceof Deno.errors.AddrInUse) return "address already in use";
+  if (error instanceof Deno.errors.PermissionDenied) {
+    return "permission denied (ports below 1024 need CAP_NET_BIND_SERVICE)";
+  }
+  return error instanceof Error ? error.message : String(error);
+}

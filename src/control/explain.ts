@@ -1,0 +1,86 @@
+import type { Config } from "../config/schema.ts";
+import { eachSpokenLeg } from "./spoken_legs.ts";
+import {
+  InvalidIdentifier,
+  normalizeIdentifier,
+  routeKey,
+  stripMasterUser,
+} from "../route/identifier.ts";
+import type { Explanation } from "./api.ts";
+import type { Parts } from "./parts.ts";
+
+/** How an account would be routed now, step by step as a login would go (spec section 3). */
+export async function explainRoute(
+  identifier: string,
+  parts: Parts,
+  config: Config,
+): Promise<Explanation> {
+  const steps: { step: string; result: string }[] = [];
+  const tell = (step: string, result: string) => steps.push({ step, result });
+  const end = (destination: string | null, refused: string | null) => ({
+    identifier,
+    steps,
+    destination,
+    refused,
+  });
+  const rules = {
+    normalize: config.mapping.normalize,
+    masterUserSeparators: config.routing.master_user_separators,
+  };
+  let account: string;
+  try {
+    account = routeKey(identifier, rules);
+  } catch (error) {
+    if (!(error instanceof InvalidIdentifier)) throw error;
+    tell("identifier", error.message);
+    return end(null, error.message);
+  }
+  const normalized = normalizeIdentifier(identifier, rules.normalize);
+  const stripped = stripMasterUser(normalized, rules.masterUserSeparators);
+  tell("normalize", `${rules.normalize}: ${normalized}`);
+  tell(
+    "master user",
+    stripped === normalized
+      ? "none"
+      : `cut: ${account} is the mailbox, the whole login goes to the backend`,
+  );
+  const hold = parts.holds.of(account);
+  tell(
+    "hold",
+    hold === null
+      ? "none"
+      : `new logins wait another ${Math.ceil(hold.remaining / 1000)} s`,
+  );
+  const cached = parts.resolver.peekCached(account) !== null;
+  const route = await parts.resolver.resolve(account);
+  if ("refused" in route) {
+    tell("lookup", route.refused);
+    return end(null, route.refused);
+  }
+  const found = route.isDefault
+    ? `no usable mapping: default destination ${route.destination}`
+    : `mapped to ${route.destination}`;
+  tell("lookup", `${found} (${cached ? "cached" : parts.store.source})`);
+  const legs = eachSpokenLeg(config, route.destination);
+  for (const { protocol, leg, forwarding } of legs) {
+    const state = parts.breakers.stateOf(route.destination, protocol);
+    const target = config.destination[route.destination]!.host;
+    tell(
+      protocol,
+      leg === undefined
+        ? "no leg: logins are refused"
+        : `${target} port ${leg.port}, tls ${leg.tls}, forwarding ${forwarding}, ${
+          state === "closed" ? "in service" : "down"
+        }`,
+    );
+  }
+  const unusable = legs.length > 0 &&
+    legs.every(({ protocol, leg }) =>
+      leg === undefined ||
+      parts.breakers.stateOf(route.destination, protocol) === "down"
+    );
+  return end(
+    route.destination,
+    unusable ? `destination ${route.destination} is down` : null,
+  );
+}

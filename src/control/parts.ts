@@ -1,0 +1,30 @@
+import type { Config } from "../config/schema.ts";
+import type { Log } from "../observe/log.ts";
+import type { Metrics } from "../observe/metrics.ts";
+import type { Resolver } from "../route/resolver.ts";
+import type { MappingStore } from "../store/store.ts";
+import type { Breakers } from "./breakers.ts";
+import type { Holds } from "./holds.ts";
+import type { SessionRegistry } from "./registry.ts";
+import type { SlotPool } from "./slots.ts";
+import type { Supervisor } from "./supervisor.ts";
+
+/** What the control plane consists of while it serves. */
+export interface Parts {
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly supervisor: Supervisor;
+  readonly registry: SessionRegistry;
+  readonly breakers: Breakers;
+  readonly holds: Holds;
+  readonly slots: SlotPool;
+  readonly resolver: Resolver;
+  /** Replaced when a reload names another source. */
+  store: MappingStore;
+  /** Hold an account's logins; resolves once every worker knows. */
+  hold(account: string, seconds: number): Promise<void>;
+  /** Give every part the settings of a new configuration, and `store` to the resolver. */
+  configure(config: Config): void;
+  /** How an account appears in administrative lines. */
+  readonly shorten: (identifier: string) => string;
+}

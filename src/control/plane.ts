@@ -1,0 +1,190 @@
+import type { Config } from "../config/schema.ts";
+import type { EndReason, KickTarget } from "../port/messages.ts";
+import {
+  checkIdentifier,
+  InvalidIdentifier,
+  routeKey,
+} from "../route/identifier.ts";
+import type { Refused, Resolution } from "../route/resolver.ts";
+import { StoreError } from "../store/store.ts";
+import {
+  ControlError,
+  type ControlPlane,
+  type DestinationStatus,
+  type Explanation,
+  type MappingView,
+  type Readiness,
+  type SessionFilter,
+  type SessionView,
+  type Stats,
+} from "./api.ts";
+import { explainRoute } from "./explain.ts";
+import type { Parts } from "./parts.ts";
+
+/** What a reload does, for which the operations below have no means of their own. */
+export interface Reloader {
+  reload(): Promise<{ readonly reloaded: true; readonly note: string }>;
+  readonly config: Config;
+  readiness(): Readiness;
+}
+
+/** The operations of the control plane over its parts. */
+export class Plane implements ControlPlane {
+  constructor(
+    private readonly parts: Parts,
+    private readonly reloader: Reloader,
+  ) {}
+
+  readiness(): Readiness {
+    return this.reloader.readiness();
+  }
+
+  async stats(): Promise<Stats> {
+    const { supervisor, resolver, registry, metrics } = this.parts;
+    await supervisor.ask("flush", null);
+    const { misses, entries, hits: own } = resolver.stats();
+    const hits = own + metrics.value("cache_hits");
+    const asked = hits + misses;
+    return {
+      cache_hits: hits,
+      cache_misses: misses,
+      hit_rate_pct: asked === 0 ? 0 : Math.round(hits / asked * 10_000) / 100,
+      cache_entries: entries,
+      active_connections: registry.active,
+    };
+  }
+
+  destinations(): readonly DestinationStatus[] {
+    return this.parts.breakers.status();
+  }
+
+  resetDestination(destination: string): void {
+    if (!this.parts.breakers.reset(destination)) {
+      throw new ControlError("unknown", "unknown destination");
+    }
+  }
+
+  async mapping(identifier: string): Promise<MappingView> {
+    const account = this.#account(identifier);
+    const { resolver } = this.parts;
+    const cached = resolver.peekCached(account) !== null;
+    const route = await resolver.resolve(account);
+    const { destination, isDefault } = this.#routed(route);
+    return {
+      identifier,
+      normalized: account,
+      destination,
+      routed_to_default: isDefault,
+      cached,
+    };
+  }
+
+  async setMapping(identifier: string, destination: string): Promise<void> {
+    const account = this.#account(identifier);
+    if (!Object.hasOwn(this.reloader.config.destination, destination)) {
+      throw new ControlError("invalid", "unknown destination");
+    }
+    await this.#write(account, (store) => store.set(account, destination));
+  }
+
+  async deleteMapping(identifier: string): Promise<boolean> {
+    const account = this.#account(identifier);
+    return await this.#write(account, (store) => store.delete(account));
+  }
+
+  async reloadMappings(): Promise<void> {
+    try {
+      await this.parts.store.reload();
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      throw new ControlError("failed", error.message);
+    }
+    await this.#forget(null);
+  }
+
+  async invalidate(identifier: string | null): Promise<void> {
+    await this.#forget(identifier === null ? null : this.#account(identifier));
+  }
+
+  kick(identifier: string): Promise<number> {
+    return this.#end({ account: this.#account(identifier) }, "kicked");
+  }
+
+  async delay(identifier: string, seconds: number): Promise<void> {
+    const account = this.#account(identifier);
+    await this.parts.hold(account, seconds);
+  }
+
+  reloadConfig(): Promise<{ readonly reloaded: true; readonly note: string }> {
+    return this.reloader.reload();
+  }
+
+  async sessions(filter: SessionFilter): Promise<readonly SessionView[]> {
+    const { supervisor, registry } = this.parts;
+    await supervisor.ask("flush", null);
+    if (filter.identifier === undefined) return registry.list(filter);
+    const identifier = this.#account(filter.identifier);
+    return registry.list({ ...filter, identifier });
+  }
+
+  async closeSession(id: string, reason: EndReason): Promise<boolean> {
+    return await this.#end({ session: id }, reason) > 0;
+  }
+
+  explain(identifier: string): Promise<Explanation> {
+    return explainRoute(identifier, this.parts, this.reloader.config);
+  }
+
+  /** The key of an account, as sessions have it. */
+  #account(identifier: string): string {
+    const { mapping, routing } = this.reloader.config;
+    try {
+      return routeKey(identifier, {
+        normalize: mapping.normalize,
+        masterUserSeparators: routing.master_user_separators,
+      });
+    } catch (error) {
+      if (!(error instanceof InvalidIdentifier)) throw error;
+      throw new ControlError("invalid", error.message);
+    }
+  }
+
+  #routed(route: Resolution | Refused): Resolution {
+    if ("refused" in route) throw new ControlError("failed", route.refused);
+    return route;
+  }
+
+  async #write<T>(
+    account: string,
+    write: (store: Parts["store"]) => Promise<T>,
+  ): Promise<T> {
+    const { store } = this.parts;
+    if (!store.writable) {
+      throw new ControlError("read-only", "the mapping store is read-only");
+    }
+    checkIdentifier(account);
+    const unstorable = store.unstorable(account);
+    if (unstorable !== null) throw new ControlError("invalid", unstorable);
+    try {
+      return await write(store);
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      const code = error.code === "unstorable" ? "invalid" : "failed";
+      throw new ControlError(code, error.message);
+    } finally {
+      // Also after a failure: whether the store took the write is not known then.
+      await this.#forget(account);
+    }
+  }
+
+  /** Once this resolves no worker routes by what was known before. */
+  async #forget(account: string | null): Promise<void> {
+    this.parts.resolver.invalidate(account);
+    await this.parts.supervisor.ask("invalidate", { identifier: account });
+  }
+
+  async #end(target: KickTarget, reason: EndReason): Promise<number> {
+    const ended = await this.parts.supervisor.ask("kick", { target, reason });
+    return ended.reduce((sum, count) => sum + count, 0);
+  }
+}

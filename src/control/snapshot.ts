@@ -1,0 +1,128 @@
+import {
+  advertisedImap,
+  legForwarding,
+  serverName,
+} from "../config/effective.ts";
+import type { Resources } from "../config/resources.ts";
+import type { Config, DestinationConfig } from "../config/schema.ts";
+import type {
+  CertificateSnapshot,
+  DestinationSnapshot,
+  LegSnapshot,
+  LegTrust,
+  ProtocolName,
+  SocketAddress,
+  WorkerSnapshot,
+} from "../port/snapshot.ts";
+
+/** What a snapshot is made of besides the configuration. */
+export interface SnapshotParts {
+  readonly generation: number;
+  readonly config: Config;
+  readonly resources: Resources;
+  /** For names without a certificate. */
+  readonly selfSigned: { readonly certPem: string; readonly keyPem: string };
+  /** The addresses that a listener binds, free ports already chosen. */
+  readonly bind: (listener: string) => readonly SocketAddress[];
+  /** Stands in for `advertise = "probe"`. */
+  readonly probedImap: readonly string[];
+}
+
+/** The data plane's view of a configuration. */
+export function buildSnapshot(parts: SnapshotParts): WorkerSnapshot {
+  const { config, resources } = parts;
+  const { server, capabilities } = config;
+  const advertise = advertisedImap(config);
+  return {
+    generation: parts.generation,
+    hostname: server.hostname,
+    listeners: Object.entries(config.listener).map(([name, listener]) => ({
+      name,
+      protocol: listener.protocol,
+      bind: parts.bind(name),
+      tls: listener.tls,
+      proxyProtocol: listener.proxy_protocol,
+      proxyTrusted: listener.proxy_trusted,
+      maxConnections: listener.max_connections,
+      preauthTimeout: listener.preauth_timeout,
+      maxAuthAttempts: listener.max_auth_attempts,
+    })),
+    destinations: buildDestinations(config, resources),
+    defaultDestination: config.routing.default_destination,
+    normalize: config.mapping.normalize,
+    masterUserSeparators: config.routing.master_user_separators,
+    jwtUsernameClaim: config.oauth.jwt_username_claim,
+    capabilities: {
+      imap: {
+        banner: capabilities.imap.banner,
+        advertise: advertise === "probe" ? parts.probedImap : advertise,
+        sasl: capabilities.imap.sasl,
+        allowPlainAuthWithoutTls:
+          capabilities.imap.allow_plain_auth_without_tls,
+      },
+    },
+    certificates: buildCertificates(resources, parts.selfSigned),
+    minTlsVersion: config.tls.protocols.min_version,
+    bridgeIdle: server.bridge_idle,
+    backendTimeout: server.backend_timeout,
+    connectRetries: server.backend_connect_retries,
+    proxyTtl: server.proxy_ttl,
+  };
+}
+
+/** All legs of all destinations. */
+export function buildDestinations(
+  config: Config,
+  resources: Resources,
+): Record<string, DestinationSnapshot> {
+  const destinations: [string, DestinationSnapshot][] = [];
+  for (const [name, destination] of Object.entries(config.destination)) {
+    const legs: Partial<Record<ProtocolName, LegSnapshot>> = {};
+    const clientCertificate = resources.clientCertificates.get(name);
+    for (const [key, leg] of Object.entries(destination.protocol)) {
+      if (leg === undefined) continue;
+      const protocol = key as ProtocolName;
+      legs[protocol] = {
+        destination: name,
+        protocol,
+        host: destination.host,
+        port: leg.port,
+        tls: leg.tls,
+        trust: trustOf(destination),
+        ...(clientCertificate ? { clientCertificate } : {}),
+        forwarding: legForwarding(config, name, protocol),
+        sourceIps: destination.source_ips,
+        hideAuthErrors: destination.hide_auth_errors,
+        allowPlaintextAuth: destination.allow_plaintext_auth,
+      };
+    }
+    destinations.push([name, { name, legs }]);
+  }
+  return Object.fromEntries(destinations);
+}
+
+function trustOf(destination: DestinationConfig): LegTrust {
+  const name = serverName(destination);
+  const sha256 = destination.tls_pinned_cert_sha256;
+  if (sha256 !== undefined) return { kind: "pin", serverName: name, sha256 };
+  return {
+    kind: destination.tls_allow_invalid_certs ? "none" : "store",
+    serverName: name,
+  };
+}
+
+/** The self-signed certificate comes last and only where some name would find none. */
+function buildCertificates(
+  resources: Resources,
+  selfSigned: SnapshotParts["selfSigned"],
+): CertificateSnapshot[] {
+  const certificates: CertificateSnapshot[] = resources.certificates.map((
+    { certPem, keyPem, subjects, isDefault },
+  ) => ({ certPem, keyPem, names: subjects, isDefault }));
+  const complete = certificates.length === 1 ||
+    certificates.some((c) => c.isDefault);
+  if (!complete) {
+    certificates.push({ ...selfSigned, names: [], isDefault: false });
+  }
+  return certificates;
+}

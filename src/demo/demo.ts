@@ -1,0 +1,3 @@
+export function runDemo(_: { check: boolean }): Promise<number> {
+  return Promise.resolve(1);
+}

@@ -1,0 +1,75 @@
+/** IP addresses as bytes, text and ranges. */
+
+/**
+ * The 4 or 16 bytes of a literal address. An IPv4-mapped IPv6 address (as a client of a `[::]`
+ * socket has) gives 4 bytes. Throws RangeError on anything else.
+ */
+export function parseAddress(text: string): Uint8Array {
+  const bytes = text.includes(":") ? parseV6(text) : parseV4(text);
+  if (!bytes) throw new RangeError(`not an IP address: ${text}`);
+  const mapped = bytes.length === 16 &&
+    bytes.subarray(0, 10).every((b) => b === 0) &&
+    bytes[10] === 0xff && bytes[11] === 0xff;
+  return mapped ? bytes.slice(12) : bytes;
+}
+
+/** True for a literal IPv4 or IPv6 address. */
+export function isAddress(text: string): boolean {
+  return (text.includes(":") ? parseV6(text) : parseV4(text)) !== null;
+}
+
+/** A literal address as it is written everywhere here: IPv4-mapped addresses as IPv4, no zone. */
+export function canonicalAddress(text: string): string {
+  if (!text.includes(":")) return text;
+  const bytes = parseAddress(text);
+  return bytes.length === 4 ? bytes.join(".") : text;
+}
+
+/** `address:port`, with an IPv6 address in brackets. */
+export function formatEndpoint(hostname: string, port: number): string {
+  return hostname.includes(":")
+    ? `[${hostname}]:${port}`
+    : `${hostname}:${port}`;
+}
+
+function parseV4(text: string): Uint8Array | null {
+  const parts = text.split(".");
+  if (parts.length !== 4) return null;
+  const bytes = new Uint8Array(4);
+  for (const [i, part] of parts.entries()) {
+    if (!/^(0|[1-9][0-9]{0,2})$/.test(part) || Number(part) > 255) return null;
+    bytes[i] = Number(part);
+  }
+  return bytes;
+}
+
+// RFC 4291 2.2
+function parseV6(text: string): Uint8Array | null {
+  const halves = text.split("::");
+  if (halves.length > 2) return null;
+  const head = parseGroups(halves[0]!);
+  const tail = halves.length === 2 ? parseGroups(halves[1]!) : [];
+  if (!head || !tail) return null;
+  const missing = 8 - head.length - tail.length;
+  if (halves.length === 2 ? missing < 1 : missing !== 0) return null;
+  const groups = [...head, ...Array<number>(missing).fill(0), ...tail];
+  return Uint8Array.from(groups.flatMap((g) => [g >> 8, g & 0xff]));
+}
+
+function parseGroups(text: string): number[] | null {
+  if (text === "") return [];
+  const groups: number[] = [];
+  const parts = text.split(":");
+  for (const [i, part] of parts.entries()) {
+    if (i === parts.length - 1 && part.includes(".")) {
+      const v4 = parseV4(part);
+      if (!v4) return null;
+      groups.push(v4[0]! << 8 | v4[1]!, v4[2]! << 8 | v4[3]!);
+    } else if (/^[0-9a-fA-F]{1,4}$/.test(part)) {
+      groups.push(parseInt(part, 16));
+    } else {
+      return null;
+    }
+  }
+  return groups;
+}

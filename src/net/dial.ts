@@ -1,0 +1,123 @@
+import { lookup } from "node:dns";
+import { promisify } from "node:util";
+import type { LegSnapshot } from "../port/snapshot.ts";
+import { isAddress } from "./address.ts";
+import type { ByteStream } from "./byte_stream.ts";
+import { close } from "./bridge.ts";
+import { startNodeTls } from "./node_tls.ts";
+import { connectFrom } from "./source_address.ts";
+
+/** A connection to a backend before its login. `startTls` takes the stream over. */
+export interface RawLeg {
+  readonly stream: ByteStream;
+  /** Handshake and verification as the leg says; throws when the certificate does not satisfy it. */
+  startTls(): Promise<ByteStream>;
+}
+
+/** A dial failed before any byte was exchanged. */
+export class DialFailed extends Error {
+  override readonly name = "DialFailed";
+  constructor(readonly stage: "resolve" | "connect", message: string) {
+    super(message);
+  }
+}
+
+const lookupAll = promisify(lookup);
+
+/** Name lookups are shared for so long: getaddrinfo occupies a thread for each call. */
+const RESOLVED_MS = 5000;
+const resolved = new Map<
+  string,
+  { until: number; addresses: Promise<string[]> }
+>();
+
+/**
+ * Connect to a leg's host, each of its addresses in turn. `signal` ends the attempt. `source` is the
+ * local address to bind, or undefined.
+ */
+export async function dial(
+  leg: LegSnapshot,
+  source: string | undefined,
+  signal: AbortSignal,
+): Promise<RawLeg> {
+  const addresses = await resolve(leg.host);
+  let failure: unknown;
+  for (const hostname of addresses) {
+    try {
+      return legOver(await connect(hostname, leg.port, source, signal), leg);
+    } catch (error) {
+      failure = error;
+      if (signal.aborted) break;
+    }
+  }
+  const cause = signal.aborted ? "timed out" : (failure as Error).message;
+  throw new DialFailed(
+    "connect",
+    `connect to ${leg.host} port ${leg.port}: ${cause}`,
+  );
+}
+
+async function connect(
+  hostname: string,
+  port: number,
+  source: string | undefined,
+  signal: AbortSignal,
+): Promise<Deno.TcpConn> {
+  if (source !== undefined) {
+    return await connectFrom(source, { hostname, port }, signal);
+  }
+  const connection = await Deno.connect({ hostname, port, signal });
+  // Small replies would wait 40 ms for a full segment otherwise.
+  connection.setNoDelay(true);
+  connection.setKeepAlive(true);
+  return connection;
+}
+
+function legOver(connection: Deno.TcpConn, leg: LegSnapshot): RawLeg {
+  const { trust } = leg;
+  // Only ordinary verification is to be had from the runtime's own TLS client.
+  if (trust.kind !== "store" || leg.clientCertificate) {
+    return {
+      stream: connection,
+      startTls: () => startNodeTls(connection, leg),
+    };
+  }
+  return {
+    stream: connection,
+    async startTls() {
+      const secured = await Deno.startTls(connection, {
+        hostname: trust.serverName,
+        ...(trust.caCerts && { caCerts: [...trust.caCerts] }),
+      });
+      try {
+        await secured.handshake();
+      } catch (error) {
+        close(secured);
+        throw error;
+      }
+      return secured;
+    },
+  };
+}
+
+async function resolve(host: string): Promise<string[]> {
+  if (isAddress(host)) return [host];
+  const now = performance.now();
+  let entry = resolved.get(host);
+  if (!entry || entry.until < now) {
+    const addresses = lookupAll(host, { all: true }).then((all) =>
+      all.map((a) => a.address)
+    );
+    entry = { until: now + RESOLVED_MS, addresses };
+    resolved.set(host, entry);
+    addresses.catch(() => resolved.delete(host));
+  }
+  try {
+    return await entry.addresses;
+  } catch (error) {
+    throw new DialFailed(
+      "resolve",
+      `resolve ${host}: ${(error as Error).message}`,
+    );
+  }
+}

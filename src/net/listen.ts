@@ -1,0 +1,112 @@
+import type { CertificateSnapshot, SocketAddress } from "../port/snapshot.ts";
+import { pickCertificate } from "./certificates.ts";
+
+/** Called for each accepted connection; must not throw. */
+export type OnConnection<C> = (connection: C) => void;
+
+/** A bound socket that is accepting. */
+export interface Bound {
+  readonly address: SocketAddress;
+  /** Stop accepting and free the port; accepted connections go on. */
+  close(): void;
+}
+
+/**
+ * The runtime keeps the answer for each server name as long as the listener lives, about 1.5 KB a
+ * name: after so many names the listener is replaced, so that random names cannot fill the memory.
+ */
+const SERVER_NAMES_MAX = 4096;
+/** After a failed accept (no file descriptors) the next try waits, or the loop would spin. */
+const ACCEPT_RETRY_MS = 100;
+
+/** Options that the runtime knows and its published types do not. */
+interface SniOptions {
+  [key: symbol]: (serverName: string) => Promise<{ cert: string; key: string }>;
+}
+
+/** Listen for clear-text TCP. Throws what the bind throws. */
+export function listenTcp(
+  address: SocketAddress,
+  reusePort: boolean,
+  onConnection: OnConnection<Deno.TcpConn>,
+): Bound {
+  const listener = Deno.listen({ ...address, reusePort });
+  void acceptAll(listener, onConnection);
+  return { address: addressOf(listener), close: () => closeQuietly(listener) };
+}
+
+/** Listen for implicit TLS with a certificate for each server name. Throws what the bind throws. */
+export function listenTls(
+  address: SocketAddress,
+  reusePort: boolean,
+  certificates: readonly CertificateSnapshot[],
+  onConnection: OnConnection<Deno.TlsConn>,
+): Bound {
+  const open = (at: SocketAddress): Deno.TlsListener => {
+    const only = certificates.length === 1 ? certificates[0]! : null;
+    const fallback = pickCertificate(certificates, "");
+    if (!fallback) throw new Error("no certificate to serve TLS with");
+    const material = {
+      cert: (only ?? fallback).certPem,
+      key: (only ?? fallback).keyPem,
+    };
+    if (only) return Deno.listenTls({ ...at, ...material, reusePort });
+    let names = 0;
+    const sni: SniOptions = {
+      [Symbol.for("unstableSniResolver")]: (serverName) => {
+        if (++names === SERVER_NAMES_MAX) queueMicrotask(renew);
+        const found = pickCertificate(certificates, serverName)!;
+        return Promise.resolve({ cert: found.certPem, key: found.keyPem });
+      },
+    };
+    return Deno.listenTls(
+      { ...at, reusePort, ...sni } as unknown as Parameters<
+        typeof Deno.listenTls
+      >[0],
+    );
+  };
+  let listener = open(address);
+  const bound = addressOf(listener);
+  const renew = () => {
+    if (!reusePort) return;
+    const old = listener;
+    listener = open(bound);
+    void acceptAll(listener, onConnection);
+    closeQuietly(old);
+  };
+  void acceptAll(listener, onConnection);
+  return { address: bound, close: () => closeQuietly(listener) };
+}
+
+async function acceptAll<C extends Deno.Conn>(
+  listener: { accept(): Promise<C> },
+  onConnection: OnConnection<C>,
+): Promise<void> {
+  for (;;) {
+    let connection: C;
+    try {
+      connection = await listener.accept();
+    } catch (error) {
+      if (
+        error instanceof Deno.errors.BadResource ||
+        error instanceof Deno.errors.Interrupted
+      ) return;
+      await new Promise((resolve) => setTimeout(resolve, ACCEPT_RETRY_MS));
+      continue;
+    }
+    onConnection(connection);
+  }
+}
+
+function addressOf(listener: Deno.Listener): SocketAddress {
+  const { hostname, port } = listener.addr as Deno.NetAddr;
+  return { hostname, port };
+}
+
+function closeQuietly(listener: Deno.Listener): void {
+  try {
+    listener.close();
+  } catch {
+    // Closed already: a renewal and a shutdown may both reach it.
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * TLS towards backends that the runtime's own client cannot do: a pinned certificate, no
+ * verification, a client certificate. It goes through node:tls, which can only take over a socket
+ * of node's own before its first read; so the connection is carried to it over loopback.
+ */
+import net from "node:net";
+import tls from "node:tls";
+import type { LegSnapshot } from "../port/snapshot.ts";
+import { bridge, close } from "./bridge.ts";
+import type { ByteStream } from "./byte_stream.ts";
+import { acceptFrom } from "./loopback.ts";
+import { NodeStream } from "./node_stream.ts";
+
+/** The certificate of a backend is not the one that its leg asks for. */
+export class CertificateRefused extends Error {
+  override readonly name = "CertificateRefused";
+}
+
+/** The handshake with a backend over `raw`, which has nothing buffered. Throws when the certificate is not good. */
+export async function startNodeTls(
+  raw: ByteStream,
+  leg: LegSnapshot,
+): Promise<ByteStream> {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const socket = net.connect({ host: "127.0.0.1", port: listener.addr.port });
+  // A read that node begins on its own would swallow the handshake.
+  socket.pause();
+  try {
+    const secured = handshake(socket, leg);
+    // Observed below; a rejection before that must not count as unhandled.
+    secured.catch(() => {});
+    await connected(socket);
+    const inner = await acceptFrom(listener, socket.localPort!);
+    const flow = { forward: 0, backward: 0, active: false };
+    void bridge({ stream: inner }, { stream: raw }, flow);
+    return new NodeStream(await secured, socket);
+  } catch (error) {
+    socket.destroy();
+    close(raw);
+    throw error;
+  } finally {
+    listener.close();
+  }
+}
+
+function handshake(
+  socket: net.Socket,
+  leg: LegSnapshot,
+): Promise<tls.TLSSocket> {
+  return new Promise((resolve, reject) => {
+    socket.once("error", reject);
+    socket.once("connect", () => {
+      socket.setNoDelay(true);
+      const secured = tls.connect({ socket, ...optionsOf(leg) });
+      secured.once("error", reject);
+      secured.once(
+        "close",
+        () => reject(new Error("closed during the TLS handshake")),
+      );
+      secured.once("secureConnect", () => {
+        const fault = faultOf(secured, leg);
+        if (fault === null) return resolve(secured);
+        secured.destroy();
+        reject(new CertificateRefused(fault));
+      });
+    });
+  });
+}
+
+function connected(socket: net.Socket): Promise<void> {
+  if (!socket.connecting) return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    socket.once("connect", () => resolve());
+    socket.once("error", reject);
+  });
+}
+
+function optionsOf(leg: LegSnapshot): tls.ConnectionOptions {
+  const { trust, clientCertificate } = leg;
+  return {
+    servername: trust.serverName,
+    rejectUnauthorized: trust.kind === "store",
+    ...(trust.kind === "store" && trust.caCerts && { ca: [...trust.caCerts] }),
+    ...(clientCertificate && {
+      cert: clientCertificate.certPem,
+      key: clientCertificate.keyPem,
+    }),
+  };
+}
+
+/** What is wrong with the backend's certificate, or null. */
+function faultOf(
+  secured: tls.TLSSocket,
+  { trust }: LegSnapshot,
+): string | null {
+  // The runtime reports authorized === true even when verification failed; a fingerprint is there
+  // only after a handshake that went through.
+  const fingerprint = secured.getPeerCertificate()?.fingerprint256;
+  if (!fingerprint) return "certificate could not be verified";
+  const sha256 = fingerprint.replaceAll(":", "").toLowerCase();
+  return trust.kind === "pin" && sha256 !== trust.sha256
+    ? `certificate has SHA-256 ${sha256}, not the pinned one`
+    : null;
+}

@@ -1,0 +1,153 @@
+/** Trying a leg without a login: what `check --probe` and `advertise = "probe"` go by. */
+import { writeAll } from "../net/byte_stream.ts";
+import { dial, DialFailed } from "../net/dial.ts";
+import { encodeProxyV2 } from "../net/proxy_v2.ts";
+import type { LegSnapshot, TlsMode } from "../port/snapshot.ts";
+import { BackendLeg } from "./backend_leg.ts";
+import {
+  BackendFailure,
+  type BackendOffer,
+  type FailureStage,
+} from "./protocol.ts";
+import { findLineProtocol } from "./table.ts";
+
+export type ProbeResult =
+  | {
+    readonly ok: true;
+    /** Null for a protocol without a greeting that can be asked for more. */
+    readonly offer: BackendOffer | null;
+  }
+  | {
+    readonly ok: false;
+    readonly stage: FailureStage;
+    readonly message: string;
+    /** What is probably wrong and what would mend it. */
+    readonly cause: string;
+  };
+
+type Trial =
+  | { readonly ok: true; readonly offer: BackendOffer | null }
+  | {
+    readonly ok: false;
+    readonly stage: FailureStage;
+    readonly message: string;
+  };
+
+/** A second try with one setting changed need not wait as long as a login would. */
+const VARIANT_MS = 3000;
+
+/** Dial a leg, greet, secure and ask what it offers; on failure find out why. `timeout` in ms. */
+export async function probeLeg(
+  leg: LegSnapshot,
+  timeout: number,
+): Promise<ProbeResult> {
+  const trial = await tryLeg(leg, timeout);
+  if (trial.ok) return trial;
+  return { ...trial, cause: await likelyCause(leg, trial, timeout) };
+}
+
+async function tryLeg(leg: LegSnapshot, timeout: number): Promise<Trial> {
+  const abort = new AbortController();
+  let io: BackendLeg | null = null;
+  const timer = setTimeout(() => {
+    abort.abort();
+    io?.close();
+  }, timeout);
+  try {
+    io = new BackendLeg(await dial(leg, leg.sourceIps[0], abort.signal), leg);
+    // LOCAL: the connection is the proxy's own (PROXY protocol, section 2.2).
+    if (leg.forwarding === "proxy") {
+      await writeAll(io.stream, encodeProxyV2(null));
+    }
+    if (leg.tls === "implicit") await io.startTls();
+    const protocol = findLineProtocol(leg.protocol);
+    const offer = protocol
+      ? await protocol.openBackend(io, { leg, forwarded: null })
+      : null;
+    return { ok: true, offer };
+  } catch (error) {
+    const message = (error as Error).message;
+    const late = abort.signal.aborted ? "no answer in time: " : "";
+    if (error instanceof DialFailed) {
+      return { ok: false, stage: error.stage, message };
+    }
+    const stage = error instanceof BackendFailure ? error.stage : "greeting";
+    return { ok: false, stage, message: late + message };
+  } finally {
+    clearTimeout(timer);
+    io?.close();
+  }
+}
+
+async function likelyCause(
+  leg: LegSnapshot,
+  { stage, message }: { stage: FailureStage; message: string },
+  timeout: number,
+): Promise<string> {
+  const where = `${leg.host} port ${leg.port}`;
+  if (stage === "resolve") {
+    return `the name ${leg.host} is not known to this host's resolver`;
+  }
+  if (stage === "connect") {
+    return /refused/i.test(message)
+      ? `nothing listens on ${where}: check host and port, and whether the server runs`
+      : `${where} does not answer: a firewall or a wrong address`;
+  }
+  return certificateCause(leg, message) ??
+    await variantCause(leg, Math.min(timeout, VARIANT_MS)) ??
+    `${where} is reachable but does not speak ${leg.protocol} as the leg expects`;
+}
+
+/** The TLS library's words for a certificate that it does not accept. */
+function certificateCause(leg: LegSnapshot, message: string): string | null {
+  const { serverName } = leg.trust;
+  const causes: [RegExp, string][] = [
+    [
+      /UnknownIssuer/,
+      "the certificate is not signed by an authority that this host trusts: add the authority (SSL_CERT_FILE), or set tls_pinned_cert_sha256",
+    ],
+    [
+      /NotValidForName/,
+      `the certificate is not for ${serverName}: set tls_server_name to a name that it has`,
+    ],
+    [/Expired/, "the certificate has expired"],
+    [/NotValidYet/, "the certificate is not valid yet: check the clocks"],
+    [
+      /CaUsedAsEndEntity/,
+      "the certificate is marked as an authority (CA:TRUE), as self-made ones often are: set tls_pinned_cert_sha256",
+    ],
+    [
+      /not the pinned one/,
+      "the backend has another certificate than the pinned one: renewed, or somebody is between",
+    ],
+  ];
+  return causes.find(([pattern]) => pattern.test(message))?.[1] ?? null;
+}
+
+/** Change one setting at a time until the leg answers: that setting is the cause. */
+async function variantCause(
+  leg: LegSnapshot,
+  timeout: number,
+): Promise<string | null> {
+  const other: LegSnapshot = {
+    ...leg,
+    forwarding: leg.forwarding === "proxy" ? "none" : "proxy",
+  };
+  if ((await tryLeg(other, timeout)).ok) {
+    return leg.forwarding === "proxy"
+      ? "the backend does not expect a PROXY header: set proxy_protocol = false (or teach the backend to take one)"
+      : 'the backend expects a PROXY header: set forwarding = "proxy"';
+  }
+  const modes: TlsMode[] = ["implicit", "starttls", "plain"];
+  for (const tls of modes.filter((mode) => mode !== leg.tls)) {
+    const variant: LegSnapshot = {
+      ...leg,
+      tls,
+      trust: { kind: "none", serverName: leg.trust.serverName },
+    };
+    if ((await tryLeg(variant, timeout)).ok) {
+      return `the backend answers with tls = "${tls}" there, not with "${leg.tls}"`;
+    }
+  }
+  return null;
+}

@@ -1,0 +1,70 @@
+import { type ByteStream, writeAll } from "../net/byte_stream.ts";
+import { close } from "../net/bridge.ts";
+import { LineReader } from "../net/line_reader.ts";
+import { type LoopbackTls, UpgradeFailed } from "../net/loopback_tls.ts";
+import { SessionEnd } from "../protocols/session_end.ts";
+
+const encoder = new TextEncoder();
+
+/** A client's connection with its encryption state; the stream and its reader change at an upgrade. */
+export class ClientLeg {
+  #stream: ByteStream;
+  #reader: LineReader;
+  #secure: boolean;
+
+  constructor(stream: ByteStream, secure: boolean) {
+    this.#stream = stream;
+    this.#secure = secure;
+    this.#reader = new LineReader(stream);
+  }
+
+  get stream(): ByteStream {
+    return this.#stream;
+  }
+  get reader(): LineReader {
+    return this.#reader;
+  }
+  get secure(): boolean {
+    return this.#secure;
+  }
+
+  /** Throws SessionEnd when the client is gone. */
+  async write(data: string | Uint8Array): Promise<void> {
+    try {
+      await writeAll(
+        this.#stream,
+        typeof data === "string" ? encoder.encode(data) : data,
+      );
+    } catch (error) {
+      throw new SessionEnd("client-closed", (error as Error).message);
+    }
+  }
+
+  /**
+   * Start TLS on the connection. A fresh reader follows, so nothing that came in clear can be taken
+   * for a command. Throws SessionEnd; the connection is closed then.
+   */
+  async upgrade(tls: LoopbackTls, atLeast13: boolean): Promise<void> {
+    if (this.#reader.buffered > 0) {
+      // CVE-2011-0411: clear text pipelined behind STARTTLS
+      throw new SessionEnd("cleartext-after-starttls");
+    }
+    let secured: ByteStream;
+    try {
+      secured = await tls.upgrade(this.#stream, this.#reader, atLeast13);
+    } catch (error) {
+      if (!(error instanceof UpgradeFailed)) throw error;
+      throw new SessionEnd(
+        error.cleartext ? "cleartext-after-starttls" : "tls-failed",
+        error.message,
+      );
+    }
+    this.#stream = secured;
+    this.#reader = new LineReader(secured);
+    this.#secure = true;
+  }
+
+  close(): void {
+    close(this.#stream);
+  }
+}

@@ -1,0 +1,75 @@
+import { Deadlines } from "../net/deadlines.ts";
+import type { LoopbackTls } from "../net/loopback_tls.ts";
+import type {
+  ControlNotices,
+  ControlRequests,
+  WorkerNotices,
+  WorkerRequests,
+} from "../port/messages.ts";
+import type { Port } from "../port/port.ts";
+import type { WorkerSnapshot } from "../port/snapshot.ts";
+import { BreakerView } from "./breaker_view.ts";
+import { Reporter } from "./reporter.ts";
+import { RouteCache } from "./route_cache.ts";
+import { SessionTable } from "./session.ts";
+import { SlotLease } from "./slot_lease.ts";
+
+/** The worker's end of the port. */
+export type WorkerPort = Port<
+  ControlRequests,
+  ControlNotices,
+  WorkerRequests,
+  WorkerNotices
+>;
+
+/** The generation that is being served. */
+export interface Generation {
+  readonly snapshot: WorkerSnapshot;
+  readonly loopback: LoopbackTls;
+}
+
+/** Everything that the sessions of one worker share. */
+export class WorkerCore {
+  readonly deadlines = new Deadlines();
+  readonly routes = new RouteCache();
+  readonly breakers = new BreakerView();
+  readonly sessions = new SessionTable();
+  /** Accounts whose logins are held at this moment. */
+  readonly held = new Set<string>();
+  readonly reporter: Reporter;
+  readonly slots: SlotLease;
+  #generation: Generation | null = null;
+  readonly #idPrefix = randomPrefix();
+  #nextId = 0;
+
+  constructor(readonly port: WorkerPort) {
+    this.reporter = new Reporter((name, argument) =>
+      port.notify(name, argument)
+    );
+    this.slots = new SlotLease(port);
+  }
+
+  /** What is served, or null before the first configuration. */
+  get served(): Generation | null {
+    return this.#generation;
+  }
+
+  get generation(): Generation {
+    if (!this.#generation) throw new Error("no configuration is served yet");
+    return this.#generation;
+  }
+
+  set generation(generation: Generation) {
+    this.#generation = generation;
+  }
+
+  /** A name for a session: unique over workers and restarts, safe as an xtext and an IMAP string. */
+  nextSessionId(): string {
+    return this.#idPrefix + (this.#nextId++).toString(36).padStart(5, "0");
+  }
+}
+
+function randomPrefix(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(7));
+  return Array.from(bytes, (b) => (b % 36).toString(36)).join("");
+}

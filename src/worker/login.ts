@@ -1,0 +1,468 @@
+import { dial, DialFailed, type RawLeg } from "../net/dial.ts";
+import { encodeProxyV2 } from "../net/proxy_v2.ts";
+import { writeAll } from "../net/byte_stream.ts";
+import type { RouteAnswer } from "../port/messages.ts";
+import type { LegSnapshot, WorkerSnapshot } from "../port/snapshot.ts";
+import {
+  BackendFailure,
+  type Frontend,
+  type LineProtocol,
+  type Login,
+} from "../protocols/protocol.ts";
+import type {
+  BackendContext,
+  BackendVerdict,
+  ForwardedClient,
+} from "../protocols/protocol.ts";
+import { SessionEnd } from "../protocols/session_end.ts";
+import {
+  identifierOf,
+  InvalidIdentifier,
+  routeKey,
+} from "../route/identifier.ts";
+import { Attempt } from "./attempt.ts";
+import { BackendLeg } from "../protocols/backend_leg.ts";
+import type { WorkerCore } from "./core.ts";
+import type { Session } from "./session.ts";
+
+/** Bytes that a client may send behind its login before the backend takes them. */
+const PIPELINE_MAX = 8192;
+/** Between two tries to connect. */
+const RETRY_MS = 200;
+
+/** `refused`: by the backend, counted; `continue`: answered, not counted. */
+export type LoginOutcome = "bridge" | "refused" | "continue" | "close";
+
+/** A login cannot go on, through no fault of its credentials. */
+class Unavailable extends Error {
+  override readonly name = "Unavailable";
+}
+
+/**
+ * Take one login from its identifier to the edge of the bridge (spec section 3). The client has its
+ * answer when this resolves. Throws SessionEnd when the session is over.
+ */
+export async function attemptLogin(
+  core: WorkerCore,
+  protocol: LineProtocol,
+  session: Session,
+  frontend: Frontend,
+  login: Login,
+): Promise<LoginOutcome> {
+  const attempt = new Attempt();
+  session.attempt = attempt;
+  watchClient(session, attempt);
+  try {
+    const verdict = await establish(core, protocol, session, attempt, login);
+    if (verdict.kind === "refused") {
+      return await refused(
+        core,
+        session,
+        frontend,
+        login,
+        attempt,
+        verdict.lines,
+      );
+    }
+    // From here on a kick closes both connections: no other task runs between the last look at the
+    // mapping and this line.
+    session.backend = attempt.leg;
+    session.attempt = null;
+    session.stage = "bridge";
+    reportBridge(core, session);
+    await session.leg.write(frontend.success(login, verdict.reply));
+    return "bridge";
+  } catch (error) {
+    attempt.leg?.close();
+    const end = attempt.cancelled;
+    if (end) {
+      session.attempt = null;
+      if (end.reason !== "client-closed") await answer(frontend, login);
+      throw end;
+    }
+    if (
+      !(error instanceof Unavailable || error instanceof BackendFailure ||
+        error instanceof DialFailed)
+    ) throw error;
+    log(core, session, "login_unavailable", login, error.message, "warn");
+    core.reporter.count("logins_unavailable");
+    const next = await frontend.refuse(login, { kind: "unavailable" });
+    attempt.check();
+    if (next === "close") session.mark("backend-unavailable", error.message);
+    return next;
+  } finally {
+    if (session.attempt === attempt) session.attempt = null;
+    if (session.stage !== "bridge") core.sessions.identify(session, null);
+  }
+}
+
+/** Everything from the identifier to the backend's verdict and the last look at the mapping. */
+async function establish(
+  core: WorkerCore,
+  protocol: LineProtocol,
+  session: Session,
+  attempt: Attempt,
+  login: Login,
+): Promise<BackendVerdict> {
+  const account = identify(core, session, login);
+  await waitOutHold(core, session, attempt, account);
+  const route = await lookUp(core, session, attempt, account);
+  const snapshot = core.generation.snapshot;
+  const leg = legOf(snapshot, route, session);
+  session.destination = route.destination;
+  session.unreported = true;
+  await passBreaker(core, attempt, leg);
+  let verdict: BackendVerdict;
+  try {
+    verdict = await replay(core, protocol, session, attempt, login, leg);
+  } catch (error) {
+    attempt.check();
+    if (error instanceof DialFailed) report(core, session, leg, "connect");
+    else if (error instanceof BackendFailure) {
+      report(core, session, leg, "late");
+    }
+    throw error;
+  }
+  if (core.breakers.wantsSuccess(leg.destination, leg.protocol)) {
+    report(core, session, leg, "success");
+  }
+  if (verdict.kind === "accepted") {
+    await confirmRoute(core, session, attempt, account, leg);
+  }
+  attempt.check();
+  return verdict;
+}
+
+function identify(core: WorkerCore, session: Session, login: Login): string {
+  const { snapshot } = core.generation;
+  let account: string;
+  try {
+    const named = identifierOf(login.credentials, snapshot.jwtUsernameClaim);
+    account = routeKey(named, snapshot);
+  } catch (error) {
+    if (error instanceof InvalidIdentifier) {
+      throw new Unavailable(error.message);
+    }
+    throw error;
+  }
+  core.sessions.identify(session, account);
+  session.unreported = true;
+  return account;
+}
+
+/** The hold comes before the lookup: what is looked up must be true when the hold has ended. */
+async function waitOutHold(
+  core: WorkerCore,
+  session: Session,
+  attempt: Attempt,
+  account: string,
+): Promise<void> {
+  while (core.held.has(account)) {
+    session.stage = "hold";
+    try {
+      const { granted } = await attempt.interruptible(
+        core.port.call("hold", {
+          identifier: account,
+          listener: session.listener.name,
+          session: session.id,
+        }),
+      );
+      if (!granted) {
+        throw new Unavailable(
+          "too many logins of this account or listener are held already",
+        );
+      }
+    } catch (error) {
+      if (attempt.cancelled) {
+        core.port.notify("holdLeave", { session: session.id });
+      }
+      throw error;
+    }
+  }
+}
+
+async function lookUp(
+  core: WorkerCore,
+  session: Session,
+  attempt: Attempt,
+  account: string,
+): Promise<RouteAnswer> {
+  const known = core.routes.get(account);
+  if (known) {
+    core.reporter.count("cache_hits");
+    return known;
+  }
+  session.stage = "lookup";
+  const answer = await attempt.interruptible(
+    core.port.call("lookup", { identifier: account }),
+  );
+  if ("refused" in answer) throw new Unavailable(answer.refused);
+  core.routes.put(account, answer);
+  return answer;
+}
+
+function legOf(
+  snapshot: WorkerSnapshot,
+  route: RouteAnswer,
+  session: Session,
+): LegSnapshot {
+  const leg = snapshot.destinations[route.destination]
+    ?.legs[session.listener.protocol];
+  if (leg) return leg;
+  throw new Unavailable(
+    `destination ${route.destination} has no leg for ${session.listener.protocol}`,
+  );
+}
+
+async function passBreaker(
+  core: WorkerCore,
+  attempt: Attempt,
+  leg: LegSnapshot,
+): Promise<void> {
+  const { destination, protocol } = leg;
+  const state = core.breakers.state(destination, protocol);
+  if (state === "closed") return;
+  const granted = state === "ask" &&
+    await attempt.interruptible(
+      core.port.call("breakerProbe", { destination, protocol }),
+    );
+  if (!granted) {
+    throw new Unavailable(
+      `destination ${destination} is marked down for ${protocol}`,
+    );
+  }
+}
+
+async function replay(
+  core: WorkerCore,
+  protocol: LineProtocol,
+  session: Session,
+  attempt: Attempt,
+  login: Login,
+  leg: LegSnapshot,
+): Promise<BackendVerdict> {
+  const snapshot = core.generation.snapshot;
+  const forwarded = forwardedClient(session, snapshot);
+  const context: BackendContext = { leg, forwarded };
+  const limit = () =>
+    core.deadlines.after(snapshot.backendTimeout, () => attempt.timeOut());
+  let deadline = limit();
+  const asked: Login = {
+    credentials: login.credentials,
+    method: login.method,
+    async challenge(data) {
+      // What the client takes to answer is not the backend's fault.
+      deadline.cancel();
+      const patience = core.deadlines.after(
+        session.listener.preauthTimeout,
+        () => attempt.cancel("preauth-timeout"),
+      );
+      try {
+        return await attempt.interruptible(login.challenge(data));
+      } finally {
+        patience.cancel();
+        deadline = limit();
+      }
+    },
+  };
+  try {
+    session.stage = "dial";
+    attempt.leg = new BackendLeg(
+      await dialWithRetries(core, attempt, leg, snapshot.connectRetries),
+      leg,
+    );
+    // The limit may have struck between the connect and this line.
+    if (attempt.signal.aborted) attempt.leg.close();
+    await prepareLeg(attempt.leg, leg, forwarded);
+    const offer = await protocol.openBackend(attempt.leg, context);
+    session.stage = "replay";
+    return await protocol.authenticate(attempt.leg, context, offer, asked);
+  } catch (error) {
+    if (attempt.timedOut && error instanceof BackendFailure) {
+      throw new BackendFailure(
+        error.stage,
+        `timed out after ${snapshot.backendTimeout} ms (${error.message})`,
+      );
+    }
+    if (error instanceof Error && isConnectionError(error)) {
+      throw new BackendFailure("auth", `connection lost: ${error.message}`);
+    }
+    throw error;
+  } finally {
+    deadline.cancel();
+  }
+}
+
+async function prepareLeg(
+  leg: BackendLeg,
+  { tls, forwarding }: LegSnapshot,
+  from: ForwardedClient,
+): Promise<void> {
+  if (forwarding === "proxy") {
+    await writeAll(
+      leg.stream,
+      encodeProxyV2({ ...from, uniqueId: from.sessionId }),
+    );
+  }
+  if (tls === "implicit") await leg.startTls();
+}
+
+async function dialWithRetries(
+  core: WorkerCore,
+  attempt: Attempt,
+  leg: LegSnapshot,
+  retries: number,
+): Promise<RawLeg> {
+  for (let left = retries;; left--) {
+    try {
+      return await dial(leg, pickSource(leg), attempt.signal);
+    } catch (error) {
+      if (left <= 0 || attempt.signal.aborted) throw error;
+    }
+    await attempt.interruptible(
+      new Promise<void>((resolve) => core.deadlines.after(RETRY_MS, resolve)),
+    );
+  }
+}
+
+function pickSource(leg: LegSnapshot): string | undefined {
+  return leg.sourceIps[Math.floor(Math.random() * leg.sourceIps.length)];
+}
+
+/**
+ * The mapping is looked at again right before the bridge when it may have changed meanwhile: an
+ * account that has moved must not land on its old server.
+ */
+async function confirmRoute(
+  core: WorkerCore,
+  session: Session,
+  attempt: Attempt,
+  account: string,
+  leg: LegSnapshot,
+): Promise<void> {
+  while (attempt.stale) {
+    attempt.stale = false;
+    const now = await lookUp(core, session, attempt, account);
+    const current = core.generation.snapshot.destinations[now.destination]
+      ?.legs[leg.protocol];
+    const same = now.destination === leg.destination &&
+      current?.host === leg.host && current.port === leg.port;
+    if (!same) attempt.cancel("moved");
+    attempt.check();
+  }
+}
+
+async function refused(
+  core: WorkerCore,
+  session: Session,
+  frontend: Frontend,
+  login: Login,
+  attempt: Attempt,
+  lines: readonly string[],
+): Promise<LoginOutcome> {
+  attempt.leg?.close();
+  core.reporter.count("logins_refused");
+  log(core, session, "login_failed", login, "refused by the backend", "info");
+  const leg = core.generation.snapshot.destinations[session.destination!]
+    ?.legs[session.listener.protocol];
+  const next = await frontend.refuse(login, {
+    kind: "refused",
+    lines,
+    hide: leg?.hideAuthErrors ?? true,
+  });
+  attempt.check();
+  session.destination = null;
+  return next === "close" ? "close" : "refused";
+}
+
+/** A client that leaves while its login is under way is noticed, and what it pipelines waits in its reader. */
+function watchClient(session: Session, attempt: Attempt): void {
+  const { reader } = session.leg;
+  void reader.watch(PIPELINE_MAX).then((how) => {
+    // With commands behind the login, an end of stream is a script's half-close: it wants its answers.
+    if (
+      how === "ended" && reader.buffered === 0 && session.attempt === attempt
+    ) session.end("client-closed");
+  });
+}
+
+async function answer(frontend: Frontend, login: Login): Promise<void> {
+  try {
+    await frontend.refuse(login, { kind: "unavailable" });
+  } catch (error) {
+    if (!(error instanceof SessionEnd)) throw error;
+  }
+}
+
+function forwardedClient(
+  session: Session,
+  snapshot: WorkerSnapshot,
+): ForwardedClient {
+  const ttl = snapshot.proxyTtl - 1;
+  if (ttl < 1) {
+    throw new Unavailable("the TTL of the proxy chain is used up: a loop?");
+  }
+  return {
+    sessionId: session.id,
+    client: session.client,
+    local: session.local,
+    secure: session.leg.secure,
+    ttl,
+  };
+}
+
+function report(
+  core: WorkerCore,
+  session: Session,
+  leg: LegSnapshot,
+  outcome: "success" | "connect" | "late",
+): void {
+  core.port.notify("legs", [{
+    destination: leg.destination,
+    protocol: leg.protocol,
+    outcome,
+    client: session.client.hostname,
+  }]);
+}
+
+function reportBridge(core: WorkerCore, session: Session): void {
+  session.unreported = false;
+  core.reporter.count("logins_accepted");
+  core.reporter.session({
+    kind: "change",
+    id: session.id,
+    stage: "bridge",
+    identifier: session.account!,
+    destination: session.destination!,
+  });
+}
+
+function log(
+  core: WorkerCore,
+  session: Session,
+  event: string,
+  login: Login,
+  reason: string,
+  level: "info" | "warn",
+): void {
+  core.reporter.log(level, event, {
+    client: session.client.hostname,
+    listener: session.listener.name,
+    protocol: session.listener.protocol,
+    method: login.method,
+    reason,
+    session: session.id,
+    destination: session.destination ?? undefined,
+  });
+}
+
+/** What the runtime throws when a connection is gone, closed by us or by the peer. */
+function isConnectionError(error: Error): boolean {
+  return error instanceof Deno.errors.BadResource ||
+    error instanceof Deno.errors.Interrupted ||
+    error instanceof Deno.errors.ConnectionReset ||
+    error instanceof Deno.errors.BrokenPipe ||
+    error instanceof Deno.errors.ConnectionAborted ||
+    error instanceof Deno.errors.NotConnected ||
+    error instanceof Deno.errors.UnexpectedEof || "code" in error;
+}

@@ -1,0 +1,110 @@
+/// <reference lib="deno.worker" />
+/** The data plane: one of these runs in each worker thread. */
+import type {
+  ControlNotices,
+  ControlRequests,
+  KickTarget,
+  WorkerNotices,
+  WorkerRequests,
+} from "../port/messages.ts";
+import { Port } from "../port/port.ts";
+import { WorkerCore, type WorkerPort } from "./core.ts";
+import { reportChange, Serving } from "./serving.ts";
+import type { Session } from "./session.ts";
+
+/** The worker's number and process-wide address block, from its name: `worker-3`. */
+const number = Number(self.name.split("-").at(-1));
+/** An address of its own for each process and worker spreads the ephemeral ports of the loopback splice. */
+const loopbackHost = `127.${1 + (Deno.pid >> 8) % 250}.${1 + Deno.pid % 250}.${
+  1 + number % 250
+}`;
+
+const port: WorkerPort = new Port<
+  ControlRequests,
+  ControlNotices,
+  WorkerRequests,
+  WorkerNotices
+>(self, {
+  prepare: (snapshot) => {
+    serving.prepare(snapshot);
+    return null;
+  },
+  commit: () => {
+    serving.commit();
+    return null;
+  },
+  abort: () => {
+    serving.abort();
+    return null;
+  },
+  invalidate: ({ identifier }) => {
+    core.routes.invalidate(identifier);
+    for (const session of affected(identifier)) {
+      if (session.attempt) session.attempt.stale = true;
+    }
+    return null;
+  },
+  kick: ({ target, reason }) => {
+    const sessions = [...targets(target)];
+    for (const session of sessions) session.end(reason);
+    return sessions.length;
+  },
+  hold: ({ identifier, held }) => {
+    if (held) core.held.add(identifier);
+    else core.held.delete(identifier);
+    return null;
+  },
+  reclaimSlots: ({ listener }) => core.slots.reclaim(listener),
+  flush: () => {
+    for (const session of core.sessions.all()) {
+      const bytes = session.flow.forward + session.flow.backward;
+      if (
+        session.unreported || session.attempt || bytes !== session.reportedBytes
+      ) reportChange(core, session);
+    }
+    core.reporter.flush();
+    return null;
+  },
+  drain: () => {
+    serving.drain();
+    return null;
+  },
+  inspect: () => ({
+    sessions: core.sessions.size,
+    pendingPairs: core.served?.loopback.pending ?? 0,
+    routes: core.routes.size,
+    heapUsed: Deno.memoryUsage().heapUsed,
+  }),
+}, {
+  breaker: (states) => core.breakers.update(states),
+});
+
+const core = new WorkerCore(port);
+const serving = new Serving(core, loopbackHost);
+
+function affected(identifier: string | null): Iterable<Session> {
+  return identifier === null
+    ? core.sessions.all()
+    : core.sessions.ofAccount(identifier);
+}
+
+function targets(target: KickTarget): Iterable<Session> {
+  if ("all" in target) return core.sessions.all();
+  if ("account" in target) return core.sessions.ofAccount(target.account);
+  const session = core.sessions.get(target.session);
+  return session ? [session] : [];
+}
+
+// A promise that nobody waited for is a bug of ours; it must not take the worker's sessions with it.
+self.addEventListener("unhandledrejection", (event) => {
+  event.preventDefault();
+  const error: unknown = event.reason;
+  core.reporter.count("bugs");
+  core.reporter.log("error", "bug", {
+    error: error instanceof Error
+      ? error.stack ?? error.message
+      : String(error),
+  });
+});
+
+port.notify("ready", null);

@@ -1,0 +1,202 @@
+import { bridge } from "../net/bridge.ts";
+import { LineTooLong } from "../net/line_reader.ts";
+import type { EndReason } from "../port/messages.ts";
+import type {
+  ClientIo,
+  Frontend,
+  LineProtocol,
+  PreauthLimit,
+} from "../protocols/protocol.ts";
+import { SessionEnd } from "../protocols/session_end.ts";
+import type { ClientLeg } from "./client_leg.ts";
+import type { Generation, WorkerCore } from "./core.ts";
+import { attemptLogin } from "./login.ts";
+import { watchIdle } from "./idle.ts";
+import type { Session } from "./session.ts";
+
+/** How long a farewell may take to leave. */
+const FAREWELL_MS = 1000;
+
+const FAREWELLS: Partial<Record<EndReason, PreauthLimit>> = {
+  "preauth-timeout": "time",
+  "preauth-limit": "line",
+  "auth-attempts": "attempts",
+  "drained": "drain",
+};
+
+/**
+ * The story of a session (spec section 3), from its accept to its close. Never rejects; the session's
+ * `ended` says why it is over, and its connections are closed.
+ */
+export async function runSession(
+  core: WorkerCore,
+  protocol: LineProtocol,
+  session: Session,
+): Promise<void> {
+  const generation = core.generation;
+  let frontend: Frontend | null = null;
+  try {
+    armPreauth(core, session, () => frontend);
+    await startTls(session, generation);
+    frontend = protocol.frontend(clientIo(session, generation), {
+      listener: session.listener,
+      snapshot: generation.snapshot,
+      hostname: generation.snapshot.hostname ?? session.local.hostname,
+      sessionId: session.id,
+    });
+    session.stage = "preauth";
+    await frontend.greet();
+    const bridged = await loginLoop(core, protocol, session, frontend);
+    frontend = null;
+    if (bridged) await runBridge(core, session);
+    else session.mark("client-closed");
+  } catch (error) {
+    await fail(core, session, frontend, error);
+  } finally {
+    session.preauth?.cancel();
+    session.leg.close();
+    session.backend?.close();
+  }
+}
+
+async function startTls(
+  session: Session,
+  generation: Generation,
+): Promise<void> {
+  if (session.listener.tls === "implicit" && !session.leg.secure) {
+    await upgrade(session.leg, generation);
+  }
+}
+
+function upgrade(
+  leg: ClientLeg,
+  { loopback, snapshot }: Generation,
+): Promise<void> {
+  return leg.upgrade(loopback, snapshot.minTlsVersion === "1.3");
+}
+
+/** Dialogue and logins until one is through; false when the client left before. */
+async function loginLoop(
+  core: WorkerCore,
+  protocol: LineProtocol,
+  session: Session,
+  frontend: Frontend,
+): Promise<boolean> {
+  for (;;) {
+    const login = await frontend.nextLogin();
+    if (!login) return false;
+    session.preauth?.cancel();
+    const outcome = await attemptLogin(
+      core,
+      protocol,
+      session,
+      frontend,
+      login,
+    );
+    if (outcome === "bridge") return true;
+    if (outcome === "close") return false;
+    if (outcome === "refused") countFailure(session);
+    session.stage = "preauth";
+    armPreauth(core, session, () => frontend);
+  }
+}
+
+async function runBridge(core: WorkerCore, session: Session): Promise<void> {
+  const backend = session.backend!;
+  const idle = watchIdle(
+    core.deadlines,
+    session,
+    core.generation.snapshot.bridgeIdle,
+  );
+  const result = await bridge(
+    { stream: session.leg.stream, taken: session.leg.reader.handOver() },
+    { stream: backend.stream, taken: backend.reader.handOver() },
+    session.flow,
+  );
+  idle.cancel();
+  session.mark(result.first === "forward" ? "client-closed" : "backend-closed");
+}
+
+function clientIo(session: Session, generation: Generation): ClientIo {
+  const leg = session.leg;
+  return {
+    get reader() {
+      return leg.reader;
+    },
+    get secure() {
+      return leg.secure;
+    },
+    write: (data) => leg.write(data),
+    startTls: () => upgrade(leg, generation),
+    countFailure: () => countFailure(session),
+  };
+}
+
+function countFailure(session: Session): void {
+  if (++session.failures >= session.listener.maxAuthAttempts) {
+    throw new SessionEnd("auth-attempts");
+  }
+}
+
+function armPreauth(
+  core: WorkerCore,
+  session: Session,
+  frontend: () => Frontend | null,
+): void {
+  session.preauth = core.deadlines.after(
+    session.listener.preauthTimeout,
+    () => {
+      session.mark("preauth-timeout");
+      void partWith(core, session, frontend(), "time");
+    },
+  );
+}
+
+async function fail(
+  core: WorkerCore,
+  session: Session,
+  frontend: Frontend | null,
+  error: unknown,
+): Promise<void> {
+  if (error instanceof LineTooLong) {
+    session.mark("preauth-limit", error.message);
+  } else if (error instanceof SessionEnd) {
+    session.mark(error.reason, error.message);
+  } else if (session.ended === null) {
+    session.mark(
+      "error",
+      error instanceof Error ? error.message : String(error),
+    );
+    core.reporter.count("bugs");
+    core.reporter.log("error", "bug", {
+      session: session.id,
+      listener: session.listener.name,
+      protocol: session.listener.protocol,
+      client: session.client.hostname,
+      stage: session.stage,
+      error: error instanceof Error
+        ? error.stack ?? error.message
+        : String(error),
+    });
+  }
+  const limit = FAREWELLS[session.ended!];
+  if (limit) await partWith(core, session, frontend, limit);
+}
+
+/** Say what the protocol says for a limit, then close, however slowly the client reads. */
+async function partWith(
+  core: WorkerCore,
+  session: Session,
+  frontend: Frontend | null,
+  limit: PreauthLimit,
+): Promise<void> {
+  const words = frontend?.farewell(limit) ?? "";
+  const deadline = core.deadlines.after(FAREWELL_MS, () => session.leg.close());
+  try {
+    if (words !== "") await session.leg.write(words);
+  } catch {
+    // The client is gone: there is nobody to part with.
+  }
+  deadline.cancel();
+  session.leg.close();
+}

@@ -1,0 +1,261 @@
+import { canonicalAddress, formatEndpoint } from "../net/address.ts";
+import { type Bound, listenTcp, listenTls } from "../net/listen.ts";
+import { LoopbackTls } from "../net/loopback_tls.ts";
+import type {
+  ListenerSnapshot,
+  SocketAddress,
+  WorkerSnapshot,
+} from "../port/snapshot.ts";
+import { lineProtocol } from "../protocols/table.ts";
+import { ClientLeg } from "./client_leg.ts";
+import type { WorkerCore } from "./core.ts";
+import { runSession } from "./pipeline.ts";
+import { Session } from "./session.ts";
+
+/** One bound address of one listener. */
+interface Socket {
+  /** Two sockets with the same key need not be bound anew. */
+  readonly key: string;
+  readonly bound: Bound;
+  /** Whose settings new connections get; null until its generation is committed. */
+  listener: ListenerSnapshot | null;
+  /** Connections that came between bind and commit. */
+  waiting: Deno.Conn[];
+}
+
+/** A generation that is made and not served. */
+interface Prepared {
+  readonly snapshot: WorkerSnapshot;
+  readonly loopback: LoopbackTls;
+  /** All sockets of the generation, kept and new. */
+  readonly sockets: Map<string, Socket>;
+  readonly fresh: readonly Socket[];
+}
+
+/**
+ * The listeners of a worker. A new snapshot is prepared (everything new is bound), then committed or
+ * aborted; sockets that both generations share are not touched.
+ */
+export class Serving {
+  #sockets = new Map<string, Socket>();
+  #prepared: Prepared | null = null;
+
+  /** `loopbackHost`: an address of 127.0.0.0/8 of this worker's own. */
+  constructor(
+    private readonly core: WorkerCore,
+    private readonly loopbackHost: string,
+  ) {}
+
+  /** Throws what a bind throws; nothing has changed then. */
+  prepare(snapshot: WorkerSnapshot): void {
+    this.abort();
+    const current = this.#current();
+    const sameTls = current !== null &&
+      sameCertificates(current.snapshot, snapshot);
+    const loopback = sameTls ? current.loopback : new LoopbackTls(
+      this.loopbackHost,
+      snapshot.certificates,
+      this.core.deadlines,
+    );
+    const sockets = new Map<string, Socket>();
+    const fresh: Socket[] = [];
+    try {
+      for (const listener of snapshot.listeners) {
+        for (const address of listener.bind) {
+          const key = socketKey(listener, address, snapshot);
+          const kept = sameTls || !nativeTls(listener, snapshot)
+            ? this.#sockets.get(key)
+            : undefined;
+          const socket = kept ?? this.#bind(key, listener, address, snapshot);
+          if (!kept) fresh.push(socket);
+          sockets.set(key, socket);
+        }
+      }
+    } catch (error) {
+      for (const socket of fresh) socket.bound.close();
+      if (!sameTls) loopback.close();
+      throw error;
+    }
+    this.#prepared = { snapshot, loopback, sockets, fresh };
+  }
+
+  commit(): void {
+    const prepared = this.#prepared;
+    if (!prepared) throw new Error("nothing is prepared");
+    this.#prepared = null;
+    const old = this.#current();
+    this.core.generation = prepared;
+    this.core.slots.configure(prepared.snapshot.listeners.map((l) => l.name));
+    for (const listener of prepared.snapshot.listeners) {
+      for (const address of listener.bind) {
+        prepared.sockets.get(socketKey(listener, address, prepared.snapshot))!
+          .listener = listener;
+      }
+    }
+    for (const [key, socket] of this.#sockets) {
+      if (prepared.sockets.get(key) !== socket) socket.bound.close();
+    }
+    this.#sockets = prepared.sockets;
+    if (old && old.loopback !== prepared.loopback) old.loopback.close();
+    for (const socket of prepared.fresh) {
+      for (const connection of socket.waiting) {
+        this.#accept(socket.listener!, connection);
+      }
+      socket.waiting = [];
+    }
+    // A leg that was changed must be seen by logins that are under way.
+    this.core.routes.invalidate(null);
+    for (const session of this.core.sessions.all()) {
+      if (session.attempt) session.attempt.stale = true;
+    }
+  }
+
+  /** Throw the prepared generation away; harmless when there is none. */
+  abort(): void {
+    const prepared = this.#prepared;
+    if (!prepared) return;
+    this.#prepared = null;
+    for (const socket of prepared.fresh) {
+      socket.bound.close();
+      for (const connection of socket.waiting) connection.close();
+    }
+    if (this.#current()?.loopback !== prepared.loopback) {
+      prepared.loopback.close();
+    }
+  }
+
+  /** Stop accepting; upgrades of open sessions still work. */
+  drain(): void {
+    this.abort();
+    for (const socket of this.#sockets.values()) socket.bound.close();
+    this.#sockets.clear();
+  }
+
+  #current(): { snapshot: WorkerSnapshot; loopback: LoopbackTls } | null {
+    return this.core.served;
+  }
+
+  #bind(
+    key: string,
+    listener: ListenerSnapshot,
+    address: SocketAddress,
+    snapshot: WorkerSnapshot,
+  ): Socket {
+    const onConnection = (connection: Deno.Conn) => {
+      if (socket.listener) this.#accept(socket.listener, connection);
+      else socket.waiting.push(connection);
+    };
+    const bound = nativeTls(listener, snapshot)
+      ? listenTls(address, true, snapshot.certificates, onConnection)
+      : listenTcp(address, true, onConnection);
+    const socket: Socket = { key, bound, listener: null, waiting: [] };
+    return socket;
+  }
+
+  #accept(listener: ListenerSnapshot, connection: Deno.Conn): void {
+    const admitted = this.core.slots.take(listener.name);
+    if (typeof admitted === "boolean") {
+      this.#admit(listener, connection, admitted);
+    } else void admitted.then((yes) => this.#admit(listener, connection, yes));
+  }
+
+  #admit(
+    listener: ListenerSnapshot,
+    connection: Deno.Conn,
+    admitted: boolean,
+  ): void {
+    const { core } = this;
+    if (!admitted) {
+      connection.close();
+      core.reporter.count("connections_refused");
+      return;
+    }
+    const secure = nativeTls(listener, core.generation.snapshot);
+    if ("setNoDelay" in connection) {
+      const tcp = connection as Deno.TcpConn;
+      tcp.setNoDelay(true);
+      tcp.setKeepAlive(true);
+    }
+    const session = new Session(
+      core.nextSessionId(),
+      listener,
+      endpoint(connection.remoteAddr),
+      endpoint(connection.localAddr),
+      new ClientLeg(connection, secure),
+    );
+    void this.#run(session);
+  }
+
+  async #run(session: Session): Promise<void> {
+    const { core } = this;
+    core.sessions.add(session);
+    core.reporter.session({
+      kind: "open",
+      id: session.id,
+      listener: session.listener.name,
+      protocol: session.listener.protocol,
+      peer: formatEndpoint(session.client.hostname, session.client.port),
+      since: Date.now(),
+    });
+    await runSession(core, lineProtocol(session.listener.protocol), session);
+    session.stage = "closed";
+    if (session.unreported) reportChange(core, session);
+    core.reporter.session({
+      kind: "close",
+      id: session.id,
+      reason: session.ended ?? "error",
+      bytesIn: session.flow.forward,
+      bytesOut: session.flow.backward,
+      ...(session.detail === undefined ? {} : { detail: session.detail }),
+    });
+    core.sessions.remove(session);
+    core.slots.release(session.listener.name);
+  }
+}
+
+/** Tell of everything that has changed since the session was last told of. */
+export function reportChange(core: WorkerCore, session: Session): void {
+  session.unreported = false;
+  session.reportedBytes = session.flow.forward + session.flow.backward;
+  core.reporter.session({
+    kind: "change",
+    id: session.id,
+    stage: session.stage,
+    bytesIn: session.flow.forward,
+    bytesOut: session.flow.backward,
+    ...(session.account === null ? {} : { identifier: session.account }),
+    ...(session.destination === null
+      ? {}
+      : { destination: session.destination }),
+  });
+}
+
+/** The runtime's own TLS listener does where nothing has to be seen before the handshake. */
+function nativeTls(
+  listener: ListenerSnapshot,
+  snapshot: WorkerSnapshot,
+): boolean {
+  return listener.tls === "implicit" && listener.proxyProtocol === "off" &&
+    snapshot.minTlsVersion === "1.2";
+}
+
+function socketKey(
+  listener: ListenerSnapshot,
+  address: SocketAddress,
+  snapshot: WorkerSnapshot,
+): string {
+  const kind = nativeTls(listener, snapshot) ? "tls" : "tcp";
+  return `${listener.name} ${kind} ${
+    formatEndpoint(address.hostname, address.port)
+  }`;
+}
+
+function sameCertificates(a: WorkerSnapshot, b: WorkerSnapshot): boolean {
+  return a.minTlsVersion === b.minTlsVersion &&
+    JSON.stringify(a.certificates) === JSON.stringify(b.certificates);
+}
+
+function endpoint(address: Deno.Addr): SocketAddress {
+  const { hostname, port } = address as Deno.NetAddr;
+  return { hostname: canonicalAddress(hostname), port };
+}

@@ -1,0 +1,104 @@
+import type { Flow } from "../net/bridge.ts";
+import type { Deadline } from "../net/deadlines.ts";
+import type { EndReason, SessionStage } from "../port/messages.ts";
+import type { ListenerSnapshot, SocketAddress } from "../port/snapshot.ts";
+import type { Attempt } from "./attempt.ts";
+import type { BackendLeg } from "../protocols/backend_leg.ts";
+import type { ClientLeg } from "./client_leg.ts";
+
+/** One client connection from accept to close: what is known of it, and the means to end it. */
+export class Session {
+  stage: SessionStage = "accept";
+  /** Normalized identifier of the login under way or bridged; null before one. */
+  account: string | null = null;
+  destination: string | null = null;
+  /** The login under way, between its command and its verdict. */
+  attempt: Attempt | null = null;
+  /** The leg of the bridge. */
+  backend: BackendLeg | null = null;
+  /** Failed logins, well-formed or not. */
+  failures = 0;
+  /** Runs while the client has to act: up to the login command. */
+  preauth: Deadline | null = null;
+  /** Set once; the close record's reason. */
+  ended: EndReason | null = null;
+  detail: string | undefined;
+  /** Nobody has been told of `account` and `destination` yet. */
+  unreported = false;
+  reportedBytes = 0;
+  readonly flow: Flow = { forward: 0, backward: 0, active: false };
+
+  constructor(
+    readonly id: string,
+    readonly listener: ListenerSnapshot,
+    readonly client: SocketAddress,
+    readonly local: SocketAddress,
+    readonly leg: ClientLeg,
+  ) {}
+
+  /** The first reason given is the one that counts. */
+  mark(reason: EndReason, detail?: string): void {
+    if (this.ended !== null) return;
+    this.ended = reason;
+    if (detail) this.detail = detail;
+  }
+
+  /** End the session now, whatever its stage. A login under way is answered with a temporary failure first. */
+  end(reason: EndReason, detail?: string): void {
+    this.mark(reason, detail);
+    if (this.attempt) {
+      this.attempt.cancel(reason);
+      return;
+    }
+    this.leg.close();
+    this.backend?.close();
+  }
+}
+
+/** The sessions of a worker, by id and by account. */
+export class SessionTable {
+  readonly #sessions = new Map<string, Session>();
+  readonly #byAccount = new Map<string, Set<Session>>();
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  all(): Iterable<Session> {
+    return this.#sessions.values();
+  }
+
+  get(id: string): Session | undefined {
+    return this.#sessions.get(id);
+  }
+
+  add(session: Session): void {
+    this.#sessions.set(session.id, session);
+  }
+
+  remove(session: Session): void {
+    this.identify(session, null);
+    this.#sessions.delete(session.id);
+  }
+
+  /** The session's login names this account; null when the login was refused and it is nobody's again. */
+  identify(session: Session, account: string | null): void {
+    if (session.account === account) return;
+    if (session.account !== null) {
+      const old = this.#byAccount.get(session.account);
+      old?.delete(session);
+      if (old?.size === 0) this.#byAccount.delete(session.account);
+    }
+    session.account = account;
+    if (account !== null) {
+      const set = this.#byAccount.get(account);
+      if (set) set.add(session);
+      else this.#byAccount.set(account, new Set([session]));
+    }
+  }
+
+  /** Every session of the account past its login command. */
+  ofAccount(account: string): Iterable<Session> {
+    return this.#byAccount.get(account) ?? [];
+  }
+}
