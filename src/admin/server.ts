@@ -25,7 +25,11 @@ export interface AdminOptions {
 
 export interface AdminServer {
   readonly address: SocketAddress;
-  /** New connections get this certificate; requests under way are finished with the old one. */
+  /**
+   * New connections get this certificate; requests under way are finished with the old one. A
+   * connection being set up at that moment may be reset, unless the kernel hands it over
+   * (`net.ipv4.tcp_migrate_req`).
+   */
   replaceCertificate(certPem: string, keyPem: string): void;
   /** Stops accepting and waits for the requests under way. */
   close(): Promise<void>;
@@ -63,16 +67,19 @@ export function startAdmin(options: AdminOptions): AdminServer {
 
   assertFree(bind);
   let current = serve(bind.port, options.certPem, options.keyPem);
+  let pair = options.certPem + options.keyPem;
   const retired: Promise<void>[] = [];
   const { hostname, port } = current.addr;
   return {
     address: { hostname, port },
     replaceCertificate(certPem, keyPem) {
+      if (certPem + keyPem === pair) return;
       // A listener keeps its certificate for life, so a second one shares the port for a moment.
       // Not awaited: the request that asked for the reload is itself one that the old one finishes.
       const next = serve(port, certPem, keyPem);
       retired.push(current.shutdown());
       current = next;
+      pair = certPem + keyPem;
     },
     async close() {
       await Promise.all([...retired, current.shutdown()]);
