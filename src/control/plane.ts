@@ -82,7 +82,7 @@ export class Plane implements ControlPlane {
   async setMapping(identifier: string, destination: string): Promise<void> {
     const account = this.#account(identifier);
     if (!Object.hasOwn(this.reloader.config.destination, destination)) {
-      throw new ControlError("invalid", "unknown destination");
+      throw new ControlError("unknown", "unknown destination");
     }
     await this.#write(account, (store) => store.set(account, destination));
   }
