@@ -33,7 +33,7 @@ const HELP = `bench/run.ts [options]
   --rounds n         rounds of the speed rows (default 3)
   --threads n        threads or worker processes of each program (default 1)
   --soak             200,000 random names instead of 20,000
-  --source           mailferry from main.ts instead of dist/mailferry
+  --binary path      another build of mailferry than dist/mailferry
   --markdown         write the tables to docs/performance.md
 `;
 
@@ -46,7 +46,7 @@ const { values: options } = parseArgs({
     rounds: { type: "string" },
     threads: { type: "string", default: "1" },
     soak: { type: "boolean", default: false },
-    source: { type: "boolean", default: false },
+    binary: { type: "string", default: `${ROOT}dist/mailferry` },
     markdown: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
@@ -83,10 +83,9 @@ async function circumstances(scene: Scene, sizes: Sizes, rounds: number) {
   const cpu = /^model name\s*:\s*(.+)$/m.exec(
     await Deno.readTextFile("/proc/cpuinfo"),
   )?.[1] ?? Deno.build.arch;
-  const [program = "", ...args] = scene.mailferry;
   return [
     `Machine: ${cpu}, ${navigator.hardwareConcurrency} cores, Linux ${Deno.osRelease()}.`,
-    `Programs: ${await firstLine(program, ...args, "version")}; ` +
+    `Programs: ${await firstLine(scene.mailferry, "version")}; ` +
     `${await firstLine("nginx", "-v")}; ${await firstLine("haproxy", "-v")}.`,
     `Threads or workers of each: ${scene.threads}. Rounds: ${rounds} (medians; ` +
     "the stalled and abuse rows once). Every group of rows starts the program " +
@@ -142,9 +141,6 @@ async function main(): Promise<void> {
   const groups = choose(GROUPS, options.rows);
   const sizes = { ...(options.quick ? QUICK : FULL) };
   if (options.soak) sizes.randomNames = 200_000;
-  const mailferry = options.source
-    ? [Deno.execPath(), "run", "-A", `${ROOT}main.ts`]
-    : [`${ROOT}dist/mailferry`];
   const rounds = Number(options.rounds ?? (options.quick ? 1 : 3));
   const folder = await Deno.makeTempDir({ prefix: "mailferry-bench-" });
 
@@ -168,7 +164,9 @@ async function main(): Promise<void> {
       certificates,
       backendPort: port,
       threads: Number(options.threads),
-      mailferry,
+      mailferry: await Deno.realPath(options.binary).catch(() =>
+        options.binary
+      ),
     };
     const ca = await Deno.readTextFile(certificates.ca);
     const results: Results = new Map(chosen.map(({ name }) => [name, []]));

@@ -17,8 +17,8 @@ export interface Scene {
   threads: number;
   /** Two certificates rather than one: mailferry then picks by name. */
   pickByName?: boolean;
-  /** Command line of mailferry up to the configuration file. */
-  mailferry: string[];
+  /** The executable. */
+  mailferry: string;
 }
 
 export interface Subject {
@@ -89,7 +89,7 @@ path = "${folder}/mapping.txt"
 `,
   );
   return start(
-    [...scene.mailferry, `${folder}/mailferry.toml`],
+    [scene.mailferry, `${folder}/mailferry.toml`],
     `${folder}/mailferry.log`,
     { SSL_CERT_FILE: certificates.ca },
   );
