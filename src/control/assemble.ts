@@ -30,15 +30,18 @@ export function assemble(
     config.server.threads || navigator.hardwareConcurrency || 1,
     workerEvents(() => parts),
   );
+  const down = new Set<string>();
   const breakers = new Breakers(
     breakerSettings(config),
     systemClock,
     (states) => {
       for (const { destination, protocol, state } of states) {
-        if (state === "down") {
+        const leg = `${destination}/${protocol}`;
+        if (state === "down" && !down.has(leg)) {
+          down.add(leg);
           log.warn("destination_down", { destination, protocol });
-        } else if (state === "closed") {
-          log.info("destination_state", { destination, protocol, state });
+        } else if (state === "closed" && down.delete(leg)) {
+          log.info("destination_up", { destination, protocol });
         }
       }
       supervisor.tell("breaker", states);

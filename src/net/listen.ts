@@ -1,5 +1,6 @@
 import type { CertificateSnapshot, SocketAddress } from "../port/snapshot.ts";
 import { pickCertificate } from "./certificates.ts";
+import { tuneListeners } from "./nodelay.ts";
 
 /** Called for each accepted connection; must not throw. */
 export type OnConnection<C> = (connection: C) => void;
@@ -66,11 +67,13 @@ export function listenTls(
     );
   };
   let listener = open(address);
+  tuneListeners();
   const bound = addressOf(listener);
   const renew = () => {
     if (!reusePort) return;
     const old = listener;
     listener = open(bound);
+    tuneListeners();
     void acceptAll(listener, onConnection);
     closeQuietly(old);
   };

@@ -193,12 +193,17 @@ async function lookUp(
     return known;
   }
   session.stage = "lookup";
-  const answer = await attempt.interruptible(
-    core.port.call("lookup", { identifier: account }),
-  );
-  if ("refused" in answer) throw new Unavailable(answer.refused);
-  core.routes.put(account, answer);
-  return answer;
+  for (;;) {
+    attempt.stale = false;
+    const answer = await attempt.interruptible(
+      core.port.call("lookup", { identifier: account }),
+    );
+    if ("refused" in answer) throw new Unavailable(answer.refused);
+    // An answer that was made before an invalidation may be posted behind it: ask again.
+    if (attempt.stale) continue;
+    core.routes.put(account, answer);
+    return answer;
+  }
 }
 
 function legOf(

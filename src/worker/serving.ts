@@ -170,6 +170,7 @@ export class Serving {
       core.reporter.count("connections_refused");
       return;
     }
+    core.reporter.count("connections_accepted");
     const secure = nativeTls(listener, core.generation.snapshot);
     if ("setNoDelay" in connection) {
       const tcp = connection as Deno.TcpConn;
