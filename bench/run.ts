@@ -28,7 +28,7 @@ const GROUPS: readonly Group[] = [
 
 const HELP = `bench/run.ts [options]
   --quick            smaller sizes, one round: for development
-  --only a,b         of: mailferry (both listeners), mailferry-starttls, nginx, haproxy
+  --only a,b         of: mailferry (or mailferry-implicit, mailferry-starttls), nginx, haproxy
   --rows a,b         of: ${GROUPS.map((group) => group.name).join(", ")}
   --rounds n         rounds of the speed rows (default 3)
   --threads n        threads or worker processes of each program (default 1)
@@ -130,7 +130,7 @@ async function writePage(body: string): Promise<void> {
 function subjects(): typeof SUBJECTS[number][] {
   const list = options.only?.replace(
     /(^|,)mailferry(?=,|$)/,
-    "$1mailferry,mailferry-starttls",
+    "$1mailferry-implicit,mailferry-starttls",
   );
   return choose(SUBJECTS, list);
 }

@@ -6,7 +6,7 @@
 import { BACKEND_NAME, type Certificates } from "./certificates.ts";
 import { fileLimit, type Running, start } from "./process.ts";
 
-export type SubjectName = "mailferry" | "mailferry-starttls" | Rival;
+export type SubjectName = "mailferry-implicit" | "mailferry-starttls" | Rival;
 export type Rival = "nginx" | "haproxy";
 
 /** What a start needs to know. */
@@ -169,7 +169,7 @@ async function exists(path: string): Promise<boolean> {
 /** In the order of the table's columns. */
 export const SUBJECTS: readonly Subject[] = [
   {
-    name: "mailferry",
+    name: "mailferry-implicit",
     title: "mailferry",
     tls: "implicit",
     filesPerSession: 2,
