@@ -128,6 +128,7 @@ Deno.test("a backend that closes right after the login ends the session with a r
   stage.old.faults = { bridge: { kind: "close" } };
   using client = await stage.loggedIn(ALICE);
   assert.equal(await client.lineOrEnd(), null);
+  client.close();
   assert.equal((await stage.proxy.ended(client)).reason, "backend-closed");
 });
 

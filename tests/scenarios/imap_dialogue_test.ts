@@ -70,7 +70,7 @@ Deno.test("LOGIN takes atoms, quoted strings with escapes and both kinds of lite
   const forms: [string, string][] = [
     [`LOGIN ${ALICE} atom`, "atom"],
     [`LOGIN "${ALICE}" "q\\"uo\\\\te"`, odd],
-    [`LOGIN {${ALICE.length}+}\r\n${ALICE} {8+}\r\n${odd}`, odd],
+    [`LOGIN {${ALICE.length}+}\r\n${ALICE} {${odd.length}+}\r\n${odd}`, odd],
     [`login {${ALICE.length}+}\r\n${ALICE} ""`, ""],
   ];
   for (const [command, password] of forms) {
@@ -81,7 +81,7 @@ Deno.test("LOGIN takes atoms, quoted strings with escapes and both kinds of lite
   }
   using client = await stage.client();
   const reply = await exchange(client, `LOGIN {${ALICE.length}}`, [
-    `${ALICE} {8}`,
+    `${ALICE} {${odd.length}}`,
     odd,
   ]);
   assert.equal(reply.status, "OK");

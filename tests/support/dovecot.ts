@@ -36,6 +36,7 @@ export class Dovecot implements AsyncDisposable {
   static async start(options: DovecotOptions): Promise<Dovecot> {
     const folder = `${options.folder}/${options.name}`;
     await Deno.mkdir(`${folder}/mail`, { recursive: true });
+    if (ROOT) await chown(`${folder}/mail`);
     const certificate = await options.authority.issue(["backend.test"], {
       file: `dovecot-${options.name}`,
     });

@@ -71,6 +71,14 @@ export async function run(
 
 let counter = 0;
 
+/** What was found wrong while a proxy was stopped; thrown there, it would hide why a test failed. */
+const complaints: string[] = [];
+
+Deno.test.afterEach(() => {
+  const all = complaints.splice(0);
+  if (all.length > 0) throw new Error(all.join("\n"));
+});
+
 export class Mailferry implements AsyncDisposable {
   readonly log: LogEntry[] = [];
   /** Lines on stderr that are no JSON: there should be none. */
@@ -291,7 +299,7 @@ export class Mailferry implements AsyncDisposable {
     } catch {
       this.signal("SIGKILL");
       await this.exited;
-      throw new Error("the proxy did not stop on two SIGTERM");
+      complaints.push("the proxy did not stop on two SIGTERM");
     } finally {
       await this.#reading;
       this.#client.close();
@@ -306,7 +314,7 @@ export class Mailferry implements AsyncDisposable {
     const text = JSON.stringify(this.log);
     const secrets = [PASSWORD, TOKEN].filter((secret) => text.includes(secret));
     if (bugs.length + this.noise.length + secrets.length > 0) {
-      throw new Error(
+      complaints.push(
         `in the proxy's log: ${JSON.stringify([bugs, this.noise, secrets])}`,
       );
     }

@@ -23,7 +23,7 @@ export class Ground implements AsyncDisposable {
     // Servers under another user read certificates and write mailboxes below it.
     await Deno.chmod(folder, 0o755);
     const authority = await Authority.create(folder);
-    const names = ["proxy.test", "localhost", "127.0.0.1"];
+    const names = ["proxy.test", "localhost", "127.0.0.1", "::1"];
     return new Ground(folder, authority, await authority.issue(names));
   }
 
@@ -64,15 +64,14 @@ export function destination(
   tls: "implicit" | "starttls" | "plain",
   more: Table = {},
 ): Table {
-  return {
+  return merge({
     host: "127.0.0.1",
     proxy_protocol: false,
     ...(tls === "plain"
       ? { allow_plaintext_auth: true }
       : { tls_server_name: "backend.test" }),
     protocol: { imap: { port, tls } },
-    ...more,
-  };
+  }, more);
 }
 
 /** `over` on top of `base`, tables merged key by key. */
