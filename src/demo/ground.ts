@@ -15,7 +15,6 @@ export interface Ground {
   readonly certFile: string;
   readonly tokenFile: string;
   readonly certPem: string;
-  readonly token: string;
   readonly backends: readonly ImapBackend[];
 }
 
@@ -49,7 +48,6 @@ export async function layOut(place: Place): Promise<Ground> {
     certFile: file("cert.pem"),
     tokenFile: file("token"),
     certPem: certificate.certPem,
-    token,
     backends,
   };
 }
