@@ -1,6 +1,7 @@
 import { lookup } from "node:dns";
 import { promisify } from "node:util";
 import type { LegSnapshot } from "../port/snapshot.ts";
+import { abandon } from "./abandon.ts";
 import { isAddress } from "./address.ts";
 import type { ByteStream } from "./byte_stream.ts";
 import { close } from "./bridge.ts";
@@ -12,6 +13,8 @@ export interface RawLeg {
   readonly stream: ByteStream;
   /** Handshake and verification as the leg says; throws when the certificate does not satisfy it. */
   startTls(): Promise<ByteStream>;
+  /** End the connection, a handshake under way included. */
+  close(): void;
 }
 
 /** A dial failed before any byte was exchanged. */
@@ -40,7 +43,10 @@ export async function dial(
   source: string | undefined,
   signal: AbortSignal,
 ): Promise<RawLeg> {
-  const addresses = await resolve(leg.host);
+  const addresses = await orAborted(resolve(leg.host), signal);
+  if (!addresses) {
+    throw new DialFailed("resolve", `resolve ${leg.host}: timed out`);
+  }
   let failure: unknown;
   for (const hostname of addresses) {
     try {
@@ -80,8 +86,11 @@ function legOver(connection: Deno.TcpConn, leg: LegSnapshot): RawLeg {
     return {
       stream: connection,
       startTls: () => startNodeTls(connection, leg),
+      close: () => close(connection),
     };
   }
+  // The TLS connection takes the socket over; while its handshake runs nobody else can reach it.
+  let shaking: Deno.TlsConn | null = null;
   return {
     stream: connection,
     async startTls() {
@@ -89,14 +98,18 @@ function legOver(connection: Deno.TcpConn, leg: LegSnapshot): RawLeg {
         hostname: trust.serverName,
         ...(trust.caCerts && { caCerts: [...trust.caCerts] }),
       });
+      shaking = secured;
       try {
         await secured.handshake();
       } catch (error) {
         close(secured);
         throw error;
+      } finally {
+        shaking = null;
       }
       return secured;
     },
+    close: () => shaking ? abandon(shaking) : close(connection),
   };
 }
 
@@ -119,5 +132,21 @@ async function resolve(host: string): Promise<string[]> {
       "resolve",
       `resolve ${host}: ${(error as Error).message}`,
     );
+  }
+}
+
+/** A lookup cannot be called off, but need not be waited for; null when the signal comes first. */
+async function orAborted<T>(
+  promise: Promise<T>,
+  signal: AbortSignal,
+): Promise<T | null> {
+  const { promise: aborted, resolve } = Promise.withResolvers<null>();
+  const abort = () => resolve(null);
+  if (signal.aborted) abort();
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", abort);
   }
 }

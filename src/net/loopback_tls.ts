@@ -1,4 +1,5 @@
 import type { CertificateSnapshot, SocketAddress } from "../port/snapshot.ts";
+import { abandon } from "./abandon.ts";
 import { bridge, close } from "./bridge.ts";
 import type { ByteStream } from "./byte_stream.ts";
 import { PROTOCOL_VERSION_ALERT, readFirstRecord } from "./client_hello.ts";
@@ -139,13 +140,13 @@ export class LoopbackTls {
     const key = pairKey(connection.remoteAddr);
     const claim = this.#claims.get(key);
     if (claim) return claim(connection);
-    if (this.#unclaimed.size >= PAIRS_MAX) return close(connection);
+    if (this.#unclaimed.size >= PAIRS_MAX) return abandon(connection);
     // The accept may be seen before the connect that caused it.
     this.#unclaimed.set(key, connection);
     this.deadlines.after(PAIR_MS, () => {
       if (this.#unclaimed.get(key) !== connection) return;
       this.#unclaimed.delete(key);
-      close(connection);
+      abandon(connection);
     });
   }
 }

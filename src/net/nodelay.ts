@@ -4,6 +4,8 @@
  * option on from a listening socket to those that it accepts, so it is set there, through libc.
  */
 
+import { fileDescriptors, libc } from "./libc.ts";
+
 // <sys/socket.h>, <netinet/in.h> and <netinet/tcp.h> of Linux.
 const SOL_SOCKET = 1;
 const SO_KEEPALIVE = 9;
@@ -11,32 +13,18 @@ const SO_ACCEPTCONN = 30;
 const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
 
-const SYMBOLS = {
-  getsockopt: {
-    parameters: ["i32", "i32", "i32", "buffer", "buffer"],
-    result: "i32",
-  },
-  setsockopt: {
-    parameters: ["i32", "i32", "i32", "buffer", "u32"],
-    result: "i32",
-  },
-} as const;
-
-let libc: Deno.DynamicLibrary<typeof SYMBOLS> | null | undefined;
-
 /**
  * Set the option (and TCP keep-alive, for clients that vanish) on every listening socket of the
  * process. Call after a bind. Where there is no such libc, connections are merely slower to start.
  */
 export function tuneListeners(): void {
-  const { symbols } = library() ?? {};
-  if (!symbols) return;
+  const calls = libc();
+  if (!calls) return;
   const on = new Int32Array([1]);
   const size = new Uint32Array([4]);
   const value = new Int32Array(1);
-  for (const { name } of Deno.readDirSync("/proc/self/fd")) {
-    const fd = Number(name);
-    const asked = symbols.getsockopt(
+  for (const fd of fileDescriptors()) {
+    const asked = calls.getsockopt(
       fd,
       SOL_SOCKET,
       SO_ACCEPTCONN,
@@ -44,17 +32,7 @@ export function tuneListeners(): void {
       size,
     );
     if (asked !== 0 || value[0] !== 1) continue;
-    symbols.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, on, 4);
-    symbols.setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, on, 4);
-  }
-}
-
-function library(): typeof libc {
-  if (libc !== undefined) return libc;
-  if (Deno.build.os !== "linux") return libc = null;
-  try {
-    return libc = Deno.dlopen("libc.so.6", SYMBOLS);
-  } catch {
-    return libc = null;
+    calls.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, on, 4);
+    calls.setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, on, 4);
   }
 }

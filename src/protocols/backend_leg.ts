@@ -67,7 +67,7 @@ export class BackendLeg implements BackendIo {
   }
 
   close(): void {
-    close(this.#stream);
-    if (this.#stream !== this.raw.stream) close(this.raw.stream);
+    if (this.#stream !== this.raw.stream) close(this.#stream);
+    this.raw.close();
   }
 }

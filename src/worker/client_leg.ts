@@ -1,3 +1,4 @@
+import { abandon } from "../net/abandon.ts";
 import { type ByteStream, writeAll } from "../net/byte_stream.ts";
 import { close } from "../net/bridge.ts";
 import { LineReader } from "../net/line_reader.ts";
@@ -10,12 +11,14 @@ const encoder = new TextEncoder();
 export class ClientLeg {
   #stream: ByteStream;
   #reader: LineReader;
-  #secure: boolean;
+  #secure = false;
+  /** A connection of a TLS listener until its handshake is done. */
+  #shaking: Deno.TlsConn | null = null;
 
-  constructor(stream: ByteStream, secure: boolean) {
+  constructor(stream: ByteStream | Deno.TlsConn) {
     this.#stream = stream;
-    this.#secure = secure;
     this.#reader = new LineReader(stream);
+    if ("handshake" in stream) this.#shaking = stream;
   }
 
   get stream(): ByteStream {
@@ -38,6 +41,20 @@ export class ClientLeg {
     } catch (error) {
       throw new SessionEnd("client-closed", (error as Error).message);
     }
+  }
+
+  /** Finish the handshake of a TLS listener's connection; false when it is not one. Throws SessionEnd. */
+  async handshake(): Promise<boolean> {
+    if (!this.#shaking) return false;
+    try {
+      await this.#shaking.handshake();
+    } catch (error) {
+      throw new SessionEnd("tls-failed", (error as Error).message);
+    } finally {
+      this.#shaking = null;
+    }
+    this.#secure = true;
+    return true;
   }
 
   /**
@@ -65,6 +82,7 @@ export class ClientLeg {
   }
 
   close(): void {
-    close(this.#stream);
+    if (this.#shaking) abandon(this.#shaking);
+    else close(this.#stream);
   }
 }

@@ -63,9 +63,8 @@ async function startTls(
   session: Session,
   generation: Generation,
 ): Promise<void> {
-  if (session.listener.tls === "implicit" && !session.leg.secure) {
-    await upgrade(session.leg, generation);
-  }
+  if (session.listener.tls !== "implicit") return;
+  if (!await session.leg.handshake()) await upgrade(session.leg, generation);
 }
 
 function upgrade(

@@ -1,3 +1,4 @@
+import { abandon } from "../net/abandon.ts";
 import { canonicalAddress, formatEndpoint } from "../net/address.ts";
 import { type Bound, listenTcp, listenTls } from "../net/listen.ts";
 import { LoopbackTls } from "../net/loopback_tls.ts";
@@ -117,7 +118,7 @@ export class Serving {
     this.#prepared = null;
     for (const socket of prepared.fresh) {
       socket.bound.close();
-      for (const connection of socket.waiting) connection.close();
+      for (const connection of socket.waiting) turnAway(connection);
     }
     if (this.#current()?.loopback !== prepared.loopback) {
       prepared.loopback.close();
@@ -166,12 +167,11 @@ export class Serving {
   ): void {
     const { core } = this;
     if (!admitted) {
-      connection.close();
+      turnAway(connection);
       core.reporter.count("connections_refused");
       return;
     }
     core.reporter.count("connections_accepted");
-    const secure = nativeTls(listener, core.generation.snapshot);
     if ("setNoDelay" in connection) {
       const tcp = connection as Deno.TcpConn;
       tcp.setNoDelay(true);
@@ -182,7 +182,7 @@ export class Serving {
       listener,
       endpoint(connection.remoteAddr),
       endpoint(connection.localAddr),
-      new ClientLeg(connection, secure),
+      new ClientLeg(connection),
     );
     void this.#run(session);
   }
@@ -229,6 +229,12 @@ export function reportChange(core: WorkerCore, session: Session): void {
       ? {}
       : { destination: session.destination }),
   });
+}
+
+/** Close a connection that was not served. */
+function turnAway(connection: Deno.Conn): void {
+  if ("handshake" in connection) abandon(connection as Deno.TlsConn);
+  else connection.close();
 }
 
 /** The runtime's own TLS listener does where nothing has to be seen before the handshake. */

@@ -1,0 +1,35 @@
+/** The few socket calls that the runtime does not have, through libc. Linux only. */
+
+const SYMBOLS = {
+  getsockopt: {
+    parameters: ["i32", "i32", "i32", "buffer", "buffer"],
+    result: "i32",
+  },
+  setsockopt: {
+    parameters: ["i32", "i32", "i32", "buffer", "u32"],
+    result: "i32",
+  },
+  getpeername: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  shutdown: { parameters: ["i32", "i32"], result: "i32" },
+} as const;
+
+type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
+
+let loaded: Libc | null | undefined;
+
+/** The calls, or null where there is no such libc. */
+export function libc(): Libc | null {
+  if (loaded !== undefined) return loaded;
+  if (Deno.build.os !== "linux") return loaded = null;
+  try {
+    return loaded = Deno.dlopen("libc.so.6", SYMBOLS).symbols;
+  } catch {
+    return loaded = null;
+  }
+}
+
+/** Every file descriptor of the process, sockets and others. */
+export function* fileDescriptors(): Generator<number> {
+  for (const { name } of Deno.readDirSync("/proc/self/fd")) yield Number(name);
+}
