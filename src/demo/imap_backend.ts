@@ -185,7 +185,10 @@ class Dialogue {
       "* OK [PERMANENTFLAGS ()] nothing can be changed",
       "* OK [UIDVALIDITY 1] UIDs valid",
       "* OK [UIDNEXT 2] next UID",
-      `${tag} OK [READ-ONLY] ${verb} done`,
+      // Nothing can be changed, but some clients refuse a SELECT that says so here.
+      `${tag} OK [${
+        verb === "SELECT" ? "READ-WRITE" : "READ-ONLY"
+      }] ${verb} done`,
     );
   }
 
