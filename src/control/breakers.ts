@@ -94,8 +94,9 @@ export class Breakers {
     const replaced: LegState[] = [];
     for (const [key, leg] of before) {
       leg.cancelCooldown();
-      const now = this.#legs.get(key);
-      if (now) replaced.push(now.view);
+      // Of a leg that is gone the workers must forget that it was down: it may come back.
+      const now = this.#legs.get(key) ?? new Leg(leg.of);
+      replaced.push(now.view);
     }
     if (replaced.length > 0) this.onChange(replaced);
     if (settings.hostDownThreshold === 0) {

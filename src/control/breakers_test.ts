@@ -232,3 +232,18 @@ Deno.test("Breakers behave as a simple model under random reports", () => {
     breakers.close();
   }
 });
+
+Deno.test("Breakers let workers forget a leg that is no longer configured", () => {
+  const { breakers, report, told, state } = setup();
+  report("connect", "198.51.100.1", 5);
+  assert.equal(told.at(-1)?.state, "down");
+  breakers.configure(SETTINGS, ["new"], []);
+  assert.deepEqual(told.findLast((leg) => leg.protocol === "imap"), {
+    destination: "old",
+    protocol: "imap",
+    state: "closed",
+    suspect: false,
+  });
+  breakers.configure(SETTINGS, ["old", "new"], [IMAP]);
+  assert.equal(state(), "closed");
+});
