@@ -31,6 +31,8 @@ export interface Verification {
   readonly insecure: boolean;
   /** PEM of authorities to verify against. */
   readonly caPem: string | undefined;
+  /** PEM of the authorities that this host trusts. */
+  readonly hostRoots: readonly string[];
 }
 
 /** Sends one request. Throws CtlError (unreachable) where there is no answer to it. */
@@ -70,7 +72,7 @@ export async function request(
  */
 export function trusts(
   { hostname, certPem }: AdminTarget,
-  { insecure, caPem }: Verification,
+  { insecure, caPem, hostRoots }: Verification,
 ): LegTrust[] {
   // RFC 6066 3: an address is no server name.
   const anyName = isAddress(hostname) ? "localhost" : hostname;
@@ -90,6 +92,7 @@ export function trusts(
       ...names.slice(0, 1).map((name) => ({
         kind: "store" as const,
         serverName: name.replace(/^\*/, "admin"),
+        caCerts: hostRoots,
       })),
     ];
   }
@@ -98,7 +101,7 @@ export function trusts(
   return [
     loopback
       ? { kind: "none", serverName: anyName }
-      : { kind: "store", serverName: hostname },
+      : { kind: "store", serverName: hostname, caCerts: hostRoots },
   ];
 }
 

@@ -3,7 +3,7 @@ import { processEnv } from "../config/environment.ts";
 import { openConfig } from "../config/load.ts";
 import { resourceHost } from "../control/resource_host.ts";
 import { buildDestinations } from "../control/snapshot.ts";
-import { loadTrustStore } from "../control/trust_store.ts";
+import { readTrustRoots } from "../net/trust_roots.ts";
 import { formatEndpoint } from "../net/address.ts";
 import type { LegSnapshot } from "../port/snapshot.ts";
 import { probeLeg, type ProbeResult } from "../protocols/probe.ts";
@@ -22,7 +22,6 @@ export async function check(path: string, probe: boolean): Promise<number> {
 }
 
 async function probeAll(path: string): Promise<number> {
-  loadTrustStore();
   const opened = await openConfig(path, {
     strict: true,
     env: processEnv,
@@ -30,7 +29,12 @@ async function probeAll(path: string): Promise<number> {
   });
   if (!opened.ok) return EXIT_CONFIG;
   const { config, resources } = opened;
-  const legs = Object.values(buildDestinations(config, resources))
+  const legs = Object.values(buildDestinations({
+    config,
+    resources,
+    trustRoots: readTrustRoots(processEnv),
+    rootOf: () => undefined,
+  }))
     .flatMap(({ legs }) => Object.values(legs));
   const timeout = config.server.backend_timeout;
   const results = await Promise.all(

@@ -1,6 +1,7 @@
 /** The command line (spec section 1). */
 import manifest from "../../deno.json" with { type: "json" };
 import { configPathOf, processEnv } from "../config/environment.ts";
+import { emptyDefaultStore } from "../net/trust_roots.ts";
 import { check } from "./check.ts";
 import { runCtl } from "./ctl.ts";
 import { processIo } from "./io.ts";
@@ -20,6 +21,7 @@ Exit: 0 done, 1 failed at run time, 2 wrong usage, 78 the configuration does not
 
 /** Runs one command to its end and answers the exit code. */
 export async function runCommand(args: readonly string[]): Promise<number> {
+  emptyDefaultStore();
   const [command, ...rest] = args;
   switch (command) {
     case "version":

@@ -7,6 +7,7 @@ import { type Invocation, parseArguments } from "./arguments.ts";
 import { commandHelp, groupHelp } from "./help.ts";
 import type { Env } from "../config/environment.ts";
 import { CtlError, type CtlIo, type ExitCode, exits } from "./io.ts";
+import { readTrustRoots } from "../net/trust_roots.ts";
 import { renderJson } from "./table.ts";
 
 /** Runs one command, `args` being what stands behind `ctl`. Answers the exit code; never rejects. */
@@ -53,7 +54,11 @@ async function call(
     .map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join("&");
   const answer = await request(
     target,
-    { insecure: globals.insecure !== undefined, caPem },
+    {
+      insecure: globals.insecure !== undefined,
+      caPem,
+      hostRoots: readTrustRoots(env),
+    },
     route.method,
     query === "" ? route.path : `${route.path}?${query}`,
   );

@@ -3,7 +3,6 @@ import { processEnv } from "../config/environment.ts";
 import { formatProblem } from "../config/issues.ts";
 import { BindError } from "../control/binds.ts";
 import { ConfigRefused, Daemon } from "../control/daemon.ts";
-import { loadTrustStore } from "../control/trust_store.ts";
 import { StoreError } from "../store/store.ts";
 import { processIo } from "./io.ts";
 
@@ -12,7 +11,6 @@ export const EXIT_USAGE = 2;
 
 /** Serve a configuration file until a signal ends it. */
 export async function serve(path: string): Promise<number> {
-  loadTrustStore();
   let daemon: Daemon;
   try {
     daemon = await Daemon.start(path, processEnv);

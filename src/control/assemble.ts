@@ -3,6 +3,7 @@ import { systemClock } from "../observe/clock.ts";
 import type { Log } from "../observe/log.ts";
 import { Metrics } from "../observe/metrics.ts";
 import { Resolver } from "../route/resolver.ts";
+import type { ControlNotices } from "../port/messages.ts";
 import type { MappingStore } from "../store/store.ts";
 import { Breakers } from "./breakers.ts";
 import { Holds } from "./holds.ts";
@@ -18,17 +19,22 @@ import {
 import { SlotPool } from "./slots.ts";
 import { Supervisor, type SupervisorEvents } from "./supervisor.ts";
 
+/** One leg, as the workers name it. */
+export type LegName = ControlNotices["rootWanted"];
+
 /** Make the parts of the control plane and tie them to each other; nothing runs yet. */
 export function assemble(
   config: Config,
   store: MappingStore,
   log: Log,
   shorten: (identifier: string) => string,
+  /** A worker would like to know which authority signs for a leg. */
+  rootWanted: (leg: LegName) => void,
 ): Parts {
   const metrics = new Metrics();
   const supervisor = new Supervisor(
     config.server.threads || navigator.hardwareConcurrency || 1,
-    workerEvents(() => parts),
+    workerEvents(() => parts, rootWanted),
   );
   const down = new Set<string>();
   const breakers = new Breakers(
@@ -136,7 +142,10 @@ function provideGauges(parts: Parts, config: Config): void {
 }
 
 /** What the workers may ask and tell. */
-function workerEvents(parts: () => Parts): SupervisorEvents {
+function workerEvents(
+  parts: () => Parts,
+  rootWanted: (leg: LegName) => void,
+): SupervisorEvents {
   return {
     handlers: (worker) => ({
       requests: {
@@ -154,6 +163,7 @@ function workerEvents(parts: () => Parts): SupervisorEvents {
         legs: (reports) => {
           for (const report of reports) parts().breakers.report(report);
         },
+        rootWanted,
         holdLeave: ({ session }) => parts().holds.leave(session),
         slotsBack: ({ listener, count }) =>
           parts().slots.back(worker, listener, count),

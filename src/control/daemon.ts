@@ -14,6 +14,7 @@ import { parseEndpoint } from "../config/scalars.ts";
 import type { Config } from "../config/schema.ts";
 import { formatEndpoint } from "../net/address.ts";
 import { pickCertificate } from "../net/certificates.ts";
+import { readTrustRoots } from "../net/trust_roots.ts";
 import { Log } from "../observe/log.ts";
 import { createShortener } from "../observe/shorten.ts";
 import type { WorkerSnapshot } from "../port/snapshot.ts";
@@ -21,12 +22,13 @@ import { normalizeIdentifier } from "../route/identifier.ts";
 import { FileStore } from "../store/file.ts";
 import type { MappingStore } from "../store/store.ts";
 import { ControlError, type Readiness } from "./api.ts";
-import { assemble } from "./assemble.ts";
+import { assemble, type LegName } from "./assemble.ts";
 import { BindError, Binds } from "./binds.ts";
 import { ImapProbe } from "./imap_probe.ts";
 import type { Parts } from "./parts.ts";
 import { Plane, type Reloader } from "./plane.ts";
 import { resourceHost } from "./resource_host.ts";
+import { RootFinder } from "./root_finder.ts";
 import { createSelfSigned, type PemPair } from "./self_signed.ts";
 import { buildSnapshot } from "./snapshot.ts";
 import { ServiceManager } from "./systemd.ts";
@@ -61,6 +63,7 @@ export class Daemon implements Reloader {
   #metricsTimer: ReturnType<typeof setInterval> | undefined;
   readonly #service: ServiceManager;
   readonly #probe = new ImapProbe();
+  readonly #roots = new RootFinder();
 
   private constructor(
     private readonly file: string,
@@ -90,7 +93,13 @@ export class Daemon implements Reloader {
     const selfSigned = await createSelfSigned([
       config.server.hostname ?? "localhost",
     ]);
-    const parts = assemble(config, store, log, shorten);
+    const parts = assemble(
+      config,
+      store,
+      log,
+      shorten,
+      (leg) => void daemon.#findRoot(leg),
+    );
     parts.metrics.gauge("config_generation", () => daemon.#generation);
     const daemon = new Daemon(file, env, log, parts, selfSigned);
     await daemon.#begin(config, resources);
@@ -178,6 +187,8 @@ export class Daemon implements Reloader {
         selfSigned: this.selfSigned,
         bind: (name) => binds.of(name),
         probedImap: this.#probe.common,
+        trustRoots: readTrustRoots(this.env),
+        rootOf: this.#roots.rootOf,
       });
       await this.parts.supervisor.apply(snapshot);
       this.#running = { config, resources, binds, snapshot };
@@ -291,16 +302,23 @@ export class Daemon implements Reloader {
     if (config.capabilities.imap.advertise !== "probe") {
       return this.#probe.close();
     }
-    this.#probe.start(snapshot, () => {
-      const put = this.#applying.then(() =>
-        this.#put(this.config, this.#running!.resources)
-      );
-      this.#applying = put.catch((error) =>
-        this.log.error("probe_not_applied", {
-          reason: (error as Error).message,
-        })
-      );
-    });
+    this.#probe.start(snapshot, () => this.#renew());
+  }
+
+  async #findRoot({ destination, protocol }: LegName): Promise<void> {
+    const { snapshot } = this.#running!;
+    const leg = snapshot.destinations[destination]?.legs[protocol];
+    if (leg && await this.#roots.find(leg, snapshot)) this.#renew();
+  }
+
+  /** The configuration is the same, what was found out about its backends is not. */
+  #renew(): void {
+    const renewed = this.#applying.then(() =>
+      this.#put(this.config, this.#running!.resources)
+    );
+    this.#applying = renewed.catch((error) =>
+      this.log.error("not_renewed", { reason: (error as Error).message })
+    );
   }
 
   async #sessionsGone(within: number): Promise<void> {

@@ -24,6 +24,10 @@ export interface SnapshotParts {
   readonly selfSigned: { readonly certPem: string; readonly keyPem: string };
   /** The addresses that a listener binds, free ports already chosen. */
   readonly bind: (listener: string) => readonly SocketAddress[];
+  /** All authorities that legs are verified with, PEM. */
+  readonly trustRoots: readonly string[];
+  /** The authority that signed for a leg, once it is known. */
+  readonly rootOf: (leg: LegSnapshot) => string | undefined;
   /** Stands in for `advertise = "probe"`. */
   readonly probedImap: readonly string[];
 }
@@ -47,7 +51,7 @@ export function buildSnapshot(parts: SnapshotParts): WorkerSnapshot {
       preauthTimeout: listener.preauth_timeout,
       maxAuthAttempts: listener.max_auth_attempts,
     })),
-    destinations: buildDestinations(config, resources),
+    destinations: buildDestinations(parts),
     defaultDestination: config.routing.default_destination,
     normalize: config.mapping.normalize,
     masterUserSeparators: config.routing.master_user_separators,
@@ -62,6 +66,7 @@ export function buildSnapshot(parts: SnapshotParts): WorkerSnapshot {
       },
     },
     certificates: buildCertificates(resources, parts.selfSigned),
+    trustRoots: parts.trustRoots,
     minTlsVersion: config.tls.protocols.min_version,
     bridgeIdle: server.bridge_idle,
     backendTimeout: server.backend_timeout,
@@ -72,9 +77,9 @@ export function buildSnapshot(parts: SnapshotParts): WorkerSnapshot {
 
 /** All legs of all destinations. */
 export function buildDestinations(
-  config: Config,
-  resources: Resources,
+  parts: Pick<SnapshotParts, "config" | "resources" | "trustRoots" | "rootOf">,
 ): Record<string, DestinationSnapshot> {
+  const { config, resources, trustRoots, rootOf } = parts;
   const destinations: [string, DestinationSnapshot][] = [];
   for (const [name, destination] of Object.entries(config.destination)) {
     const legs: Partial<Record<ProtocolName, LegSnapshot>> = {};
@@ -82,33 +87,44 @@ export function buildDestinations(
     for (const [key, leg] of Object.entries(destination.protocol)) {
       if (leg === undefined) continue;
       const protocol = key as ProtocolName;
-      legs[protocol] = {
+      legs[protocol] = narrow({
         destination: name,
         protocol,
         host: destination.host,
         port: leg.port,
         tls: leg.tls,
-        trust: trustOf(destination),
+        trust: trustOf(destination, trustRoots),
         ...(clientCertificate ? { clientCertificate } : {}),
         forwarding: legForwarding(config, name, protocol),
         sourceIps: destination.source_ips,
         hideAuthErrors: destination.hide_auth_errors,
         allowPlaintextAuth: destination.allow_plaintext_auth,
-      };
+      }, rootOf);
     }
     destinations.push([name, { name, legs }]);
   }
   return Object.fromEntries(destinations);
 }
 
-function trustOf(destination: DestinationConfig): LegTrust {
+function narrow(
+  leg: LegSnapshot,
+  rootOf: SnapshotParts["rootOf"],
+): LegSnapshot {
+  const root = rootOf(leg);
+  if (leg.trust.kind !== "store" || root === undefined) return leg;
+  return { ...leg, trust: { ...leg.trust, caCerts: [root] } };
+}
+
+function trustOf(
+  destination: DestinationConfig,
+  caCerts: readonly string[],
+): LegTrust {
   const name = serverName(destination);
   const sha256 = destination.tls_pinned_cert_sha256;
   if (sha256 !== undefined) return { kind: "pin", serverName: name, sha256 };
-  return {
-    kind: destination.tls_allow_invalid_certs ? "none" : "store",
-    serverName: name,
-  };
+  return destination.tls_allow_invalid_certs
+    ? { kind: "none", serverName: name }
+    : { kind: "store", serverName: name, caCerts };
 }
 
 /** The self-signed certificate comes last and only where some name would find none. */

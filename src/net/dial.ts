@@ -96,7 +96,7 @@ function legOver(connection: Deno.TcpConn, leg: LegSnapshot): RawLeg {
     async startTls() {
       const secured = await Deno.startTls(connection, {
         hostname: trust.serverName,
-        ...(trust.caCerts && { caCerts: [...trust.caCerts] }),
+        caCerts: [...trust.caCerts],
       });
       shaking = secured;
       try {

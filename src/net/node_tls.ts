@@ -80,7 +80,7 @@ function optionsOf(leg: LegSnapshot): tls.ConnectionOptions {
   return {
     servername: trust.serverName,
     rejectUnauthorized: trust.kind === "store",
-    ...(trust.kind === "store" && trust.caCerts && { ca: [...trust.caCerts] }),
+    ...(trust.kind === "store" && { ca: [...trust.caCerts] }),
     ...(clientCertificate && {
       cert: clientCertificate.certPem,
       key: clientCertificate.keyPem,

@@ -183,6 +183,11 @@ export interface ControlNotices {
   /** Counter increments since the last one, by name of observe/metrics. */
   counters: Readonly<Record<string, number>>;
   legs: readonly LegReport[];
+  /** A leg is dialled often with all authorities, or the one it was narrowed to no longer signs for it. */
+  rootWanted: {
+    readonly destination: string;
+    readonly protocol: ProtocolName;
+  };
   /** A held session went away before its hold ended. */
   holdLeave: { readonly session: string };
   /** Unused connection slots given back. */

@@ -44,8 +44,8 @@ export type LegTrust =
   | {
     readonly kind: "store";
     readonly serverName: string;
-    /** PEM of authorities that are trusted besides the host's. */
-    readonly caCerts?: readonly string[];
+    /** PEM of the authorities that may have signed the certificate. */
+    readonly caCerts: readonly string[];
   }
   | {
     readonly kind: "pin";
@@ -109,6 +109,11 @@ export interface WorkerSnapshot {
   readonly jwtUsernameClaim: string;
   readonly capabilities: { readonly imap: ImapCapabilities };
   readonly certificates: readonly CertificateSnapshot[];
+  /**
+   * All authorities that this host trusts. A leg's own `caCerts` is narrowed to the one that signed
+   * for it, since every connection holds a copy; when that one no longer does, these count.
+   */
+  readonly trustRoots: readonly string[];
   readonly minTlsVersion: "1.2" | "1.3";
   readonly bridgeIdle: number;
   readonly backendTimeout: number;

@@ -46,6 +46,34 @@ export async function probeLeg(
   return { ...trial, cause: await likelyCause(leg, trial, timeout) };
 }
 
+/**
+ * Which of `roots` signed for a leg, found by halving them: the runtime does not show the chain of a
+ * certificate. Undefined when the leg cannot be reached or none of them did.
+ */
+export async function findRoot(
+  leg: LegSnapshot,
+  roots: readonly string[],
+  timeout: number,
+): Promise<string | undefined> {
+  const signs = async (caCerts: readonly string[]) => {
+    const trust = {
+      kind: "store",
+      serverName: leg.trust.serverName,
+      caCerts,
+    } as const;
+    const trial = await tryLeg({ ...leg, trust }, timeout);
+    return trial.ok || trial.stage === "forwarding" || trial.stage === "auth";
+  };
+  if (!await signs(roots)) return undefined;
+  let candidates = roots;
+  while (candidates.length > 1) {
+    const half = candidates.slice(0, candidates.length >> 1);
+    candidates = await signs(half) ? half : candidates.slice(half.length);
+  }
+  // A backend that went away in between would have made every answer a no.
+  return await signs(candidates) ? candidates[0] : undefined;
+}
+
 async function tryLeg(leg: LegSnapshot, timeout: number): Promise<Trial> {
   const abort = new AbortController();
   let io: BackendLeg | null = null;

@@ -7,7 +7,7 @@ import type {
   WorkerRequests,
 } from "../port/messages.ts";
 import type { Port } from "../port/port.ts";
-import type { WorkerSnapshot } from "../port/snapshot.ts";
+import type { LegSnapshot, WorkerSnapshot } from "../port/snapshot.ts";
 import { BreakerView } from "./breaker_view.ts";
 import { Reporter } from "./reporter.ts";
 import { RouteCache } from "./route_cache.ts";
@@ -21,6 +21,9 @@ export type WorkerPort = Port<
   WorkerRequests,
   WorkerNotices
 >;
+
+/** Fewer dials of a leg than this are not worth looking for its authority. */
+const WIDE_DIALS = 32;
 
 /** The generation that is being served. */
 export interface Generation {
@@ -39,6 +42,7 @@ export class WorkerCore {
   readonly reporter: Reporter;
   readonly slots: SlotLease;
   #generation: Generation | null = null;
+  readonly #wideDials = new Map<string, number>();
   readonly #idPrefix = randomPrefix();
   #nextId = 0;
 
@@ -61,6 +65,18 @@ export class WorkerCore {
 
   set generation(generation: Generation) {
     this.#generation = generation;
+  }
+
+  /** A leg was dialled with all authorities; when that goes on, the one that counts is worth finding. */
+  dialledWide(leg: LegSnapshot): void {
+    const key = `${leg.destination}/${leg.protocol}`;
+    const count = (this.#wideDials.get(key) ?? 0) + 1;
+    this.#wideDials.set(key, count);
+    if (count % WIDE_DIALS === 0) this.wantRoot(leg);
+  }
+
+  wantRoot({ destination, protocol }: LegSnapshot): void {
+    this.port.notify("rootWanted", { destination, protocol });
   }
 
   /** A name for a session: unique over workers and restarts, safe as an xtext and an IMAP string. */

@@ -1,18 +1,12 @@
-import { dial, DialFailed, type RawLeg } from "../net/dial.ts";
-import { encodeProxyV2 } from "../net/proxy_v2.ts";
-import { writeAll } from "../net/byte_stream.ts";
+import { DialFailed } from "../net/dial.ts";
 import type { RouteAnswer } from "../port/messages.ts";
 import type { LegSnapshot, WorkerSnapshot } from "../port/snapshot.ts";
 import {
   BackendFailure,
+  type BackendVerdict,
   type Frontend,
   type LineProtocol,
   type Login,
-} from "../protocols/protocol.ts";
-import type {
-  BackendContext,
-  BackendVerdict,
-  ForwardedClient,
 } from "../protocols/protocol.ts";
 import { SessionEnd } from "../protocols/session_end.ts";
 import {
@@ -21,22 +15,15 @@ import {
   routeKey,
 } from "../route/identifier.ts";
 import { Attempt } from "./attempt.ts";
-import { BackendLeg } from "../protocols/backend_leg.ts";
 import type { WorkerCore } from "./core.ts";
+import { replay, Unavailable } from "./replay.ts";
 import type { Session } from "./session.ts";
 
 /** Bytes that a client may send behind its login before the backend takes them. */
 const PIPELINE_MAX = 8192;
-/** Between two tries to connect. */
-const RETRY_MS = 200;
 
 /** `refused`: by the backend, counted; `continue`: answered, not counted. */
 export type LoginOutcome = "bridge" | "refused" | "continue" | "close";
-
-/** A login cannot go on, through no fault of its credentials. */
-class Unavailable extends Error {
-  override readonly name = "Unavailable";
-}
 
 /**
  * Take one login from its identifier to the edge of the bridge (spec section 3). The client has its
@@ -238,102 +225,6 @@ async function passBreaker(
   }
 }
 
-async function replay(
-  core: WorkerCore,
-  protocol: LineProtocol,
-  session: Session,
-  attempt: Attempt,
-  login: Login,
-  leg: LegSnapshot,
-): Promise<BackendVerdict> {
-  const snapshot = core.generation.snapshot;
-  const forwarded = forwardedClient(session, snapshot);
-  const context: BackendContext = { leg, forwarded };
-  const limit = () =>
-    core.deadlines.after(snapshot.backendTimeout, () => attempt.timeOut());
-  let deadline = limit();
-  const asked: Login = {
-    credentials: login.credentials,
-    method: login.method,
-    async challenge(data) {
-      // What the client takes to answer is not the backend's fault.
-      deadline.cancel();
-      const patience = core.deadlines.after(
-        session.listener.preauthTimeout,
-        () => attempt.cancel("preauth-timeout"),
-      );
-      try {
-        return await attempt.interruptible(login.challenge(data));
-      } finally {
-        patience.cancel();
-        deadline = limit();
-      }
-    },
-  };
-  try {
-    session.stage = "dial";
-    attempt.leg = new BackendLeg(
-      await dialWithRetries(core, attempt, leg, snapshot.connectRetries),
-      leg,
-    );
-    // The limit may have struck between the connect and this line.
-    if (attempt.signal.aborted) attempt.leg.close();
-    await prepareLeg(attempt.leg, leg, forwarded);
-    const offer = await protocol.openBackend(attempt.leg, context);
-    session.stage = "replay";
-    return await protocol.authenticate(attempt.leg, context, offer, asked);
-  } catch (error) {
-    if (attempt.timedOut && error instanceof BackendFailure) {
-      throw new BackendFailure(
-        error.stage,
-        `timed out after ${snapshot.backendTimeout} ms (${error.message})`,
-      );
-    }
-    if (error instanceof Error && isConnectionError(error)) {
-      throw new BackendFailure("auth", `connection lost: ${error.message}`);
-    }
-    throw error;
-  } finally {
-    deadline.cancel();
-  }
-}
-
-async function prepareLeg(
-  leg: BackendLeg,
-  { tls, forwarding }: LegSnapshot,
-  from: ForwardedClient,
-): Promise<void> {
-  if (forwarding === "proxy") {
-    await writeAll(
-      leg.stream,
-      encodeProxyV2({ ...from, uniqueId: from.sessionId }),
-    );
-  }
-  if (tls === "implicit") await leg.startTls();
-}
-
-async function dialWithRetries(
-  core: WorkerCore,
-  attempt: Attempt,
-  leg: LegSnapshot,
-  retries: number,
-): Promise<RawLeg> {
-  for (let left = retries;; left--) {
-    try {
-      return await dial(leg, pickSource(leg), attempt.signal);
-    } catch (error) {
-      if (left <= 0 || attempt.signal.aborted) throw error;
-    }
-    await attempt.interruptible(
-      new Promise<void>((resolve) => core.deadlines.after(RETRY_MS, resolve)),
-    );
-  }
-}
-
-function pickSource(leg: LegSnapshot): string | undefined {
-  return leg.sourceIps[Math.floor(Math.random() * leg.sourceIps.length)];
-}
-
 /**
  * The mapping is looked at again right before the bridge when it may have changed meanwhile: an
  * account that has moved must not land on its old server.
@@ -399,23 +290,6 @@ async function answer(frontend: Frontend, login: Login): Promise<void> {
   }
 }
 
-function forwardedClient(
-  session: Session,
-  snapshot: WorkerSnapshot,
-): ForwardedClient {
-  const ttl = snapshot.proxyTtl - 1;
-  if (ttl < 1) {
-    throw new Unavailable("the TTL of the proxy chain is used up: a loop?");
-  }
-  return {
-    sessionId: session.id,
-    client: session.client,
-    local: session.local,
-    secure: session.leg.secure,
-    ttl,
-  };
-}
-
 function report(
   core: WorkerCore,
   session: Session,
@@ -459,15 +333,4 @@ function log(
     session: session.id,
     destination: session.destination ?? undefined,
   });
-}
-
-/** What the runtime throws when a connection is gone, closed by us or by the peer. */
-function isConnectionError(error: Error): boolean {
-  return error instanceof Deno.errors.BadResource ||
-    error instanceof Deno.errors.Interrupted ||
-    error instanceof Deno.errors.ConnectionReset ||
-    error instanceof Deno.errors.BrokenPipe ||
-    error instanceof Deno.errors.ConnectionAborted ||
-    error instanceof Deno.errors.NotConnected ||
-    error instanceof Deno.errors.UnexpectedEof || "code" in error;
 }

@@ -1,0 +1,201 @@
+/** The backend's side of one login: dial, secure, forward, replay (spec section 3). */
+import { writeAll } from "../net/byte_stream.ts";
+import { dial, type RawLeg } from "../net/dial.ts";
+import { encodeProxyV2 } from "../net/proxy_v2.ts";
+import type { LegSnapshot, WorkerSnapshot } from "../port/snapshot.ts";
+import { BackendLeg } from "../protocols/backend_leg.ts";
+import {
+  type BackendContext,
+  BackendFailure,
+  type BackendOffer,
+  type BackendVerdict,
+  type ForwardedClient,
+  type LineProtocol,
+  type Login,
+} from "../protocols/protocol.ts";
+import type { Attempt } from "./attempt.ts";
+import type { WorkerCore } from "./core.ts";
+import type { Session } from "./session.ts";
+
+/** Between two tries to connect. */
+const RETRY_MS = 200;
+
+/** A login cannot go on, through no fault of its credentials. */
+export class Unavailable extends Error {
+  override readonly name = "Unavailable";
+}
+
+/**
+ * Dial a leg and replay a login; the leg is `attempt.leg` then. Everything together takes at most
+ * `backend_timeout`. Throws DialFailed, BackendFailure or what cancelled the attempt.
+ */
+export async function replay(
+  core: WorkerCore,
+  protocol: LineProtocol,
+  session: Session,
+  attempt: Attempt,
+  login: Login,
+  leg: LegSnapshot,
+): Promise<BackendVerdict> {
+  const snapshot = core.generation.snapshot;
+  const forwarded = forwardedClient(session, snapshot);
+  const context: BackendContext = { leg, forwarded };
+  const limit = () =>
+    core.deadlines.after(snapshot.backendTimeout, () => attempt.timeOut());
+  let deadline = limit();
+  const asked: Login = {
+    credentials: login.credentials,
+    method: login.method,
+    async challenge(data) {
+      // What the client takes to answer is not the backend's fault.
+      deadline.cancel();
+      const patience = core.deadlines.after(
+        session.listener.preauthTimeout,
+        () => attempt.cancel("preauth-timeout"),
+      );
+      try {
+        return await attempt.interruptible(login.challenge(data));
+      } finally {
+        patience.cancel();
+        deadline = limit();
+      }
+    },
+  };
+  try {
+    const offer = await openTrusted(core, protocol, session, attempt, context);
+    session.stage = "replay";
+    return await protocol.authenticate(attempt.leg!, context, offer, asked);
+  } catch (error) {
+    if (attempt.timedOut && error instanceof BackendFailure) {
+      throw new BackendFailure(
+        error.stage,
+        `timed out after ${snapshot.backendTimeout} ms (${error.message})`,
+      );
+    }
+    if (error instanceof Error && isConnectionError(error)) {
+      throw new BackendFailure("auth", `connection lost: ${error.message}`);
+    }
+    throw error;
+  } finally {
+    deadline.cancel();
+  }
+}
+
+/**
+ * Open a leg; when the one authority that it was narrowed to did not sign its certificate, as after
+ * a renewal, open it once more with all that this host trusts.
+ */
+async function openTrusted(
+  core: WorkerCore,
+  protocol: LineProtocol,
+  session: Session,
+  attempt: Attempt,
+  context: BackendContext,
+): Promise<BackendOffer> {
+  const { leg } = context;
+  const { trust } = leg;
+  const { trustRoots } = core.generation.snapshot;
+  const narrowed = trust.kind === "store" &&
+    trust.caCerts.length < trustRoots.length;
+  if (!narrowed) {
+    if (trust.kind === "store" && leg.tls !== "plain") core.dialledWide(leg);
+    return await open(core, protocol, session, attempt, context);
+  }
+  try {
+    return await open(core, protocol, session, attempt, context);
+  } catch (error) {
+    const outdated = error instanceof BackendFailure &&
+      error.stage === "tls" && /UnknownIssuer/.test(error.message);
+    if (!outdated) throw error;
+    attempt.leg?.close();
+    core.wantRoot(leg);
+    const wide = { ...leg, trust: { ...trust, caCerts: trustRoots } };
+    return await open(core, protocol, session, attempt, {
+      ...context,
+      leg: wide,
+    });
+  }
+}
+
+async function open(
+  core: WorkerCore,
+  protocol: LineProtocol,
+  session: Session,
+  attempt: Attempt,
+  context: BackendContext,
+): Promise<BackendOffer> {
+  const { leg, forwarded } = context;
+  session.stage = "dial";
+  const { connectRetries } = core.generation.snapshot;
+  const raw = await dialWithRetries(core, attempt, leg, connectRetries);
+  const backend = new BackendLeg(raw, leg);
+  attempt.leg = backend;
+  // The limit may have struck between the connect and this line.
+  if (attempt.signal.aborted) backend.close();
+  await prepareLeg(backend, leg, forwarded!);
+  return await protocol.openBackend(backend, context);
+}
+
+async function prepareLeg(
+  leg: BackendLeg,
+  { tls, forwarding }: LegSnapshot,
+  from: ForwardedClient,
+): Promise<void> {
+  if (forwarding === "proxy") {
+    await writeAll(
+      leg.stream,
+      encodeProxyV2({ ...from, uniqueId: from.sessionId }),
+    );
+  }
+  if (tls === "implicit") await leg.startTls();
+}
+
+async function dialWithRetries(
+  core: WorkerCore,
+  attempt: Attempt,
+  leg: LegSnapshot,
+  retries: number,
+): Promise<RawLeg> {
+  for (let left = retries;; left--) {
+    try {
+      return await dial(leg, pickSource(leg), attempt.signal);
+    } catch (error) {
+      if (left <= 0 || attempt.signal.aborted) throw error;
+    }
+    await attempt.interruptible(
+      new Promise<void>((resolve) => core.deadlines.after(RETRY_MS, resolve)),
+    );
+  }
+}
+
+function pickSource(leg: LegSnapshot): string | undefined {
+  return leg.sourceIps[Math.floor(Math.random() * leg.sourceIps.length)];
+}
+
+function forwardedClient(
+  session: Session,
+  snapshot: WorkerSnapshot,
+): ForwardedClient {
+  const ttl = snapshot.proxyTtl - 1;
+  if (ttl < 1) {
+    throw new Unavailable("the TTL of the proxy chain is used up: a loop?");
+  }
+  return {
+    sessionId: session.id,
+    client: session.client,
+    local: session.local,
+    secure: session.leg.secure,
+    ttl,
+  };
+}
+
+/** What the runtime throws when a connection is gone, closed by us or by the peer. */
+function isConnectionError(error: Error): boolean {
+  return error instanceof Deno.errors.BadResource ||
+    error instanceof Deno.errors.Interrupted ||
+    error instanceof Deno.errors.ConnectionReset ||
+    error instanceof Deno.errors.BrokenPipe ||
+    error instanceof Deno.errors.ConnectionAborted ||
+    error instanceof Deno.errors.NotConnected ||
+    error instanceof Deno.errors.UnexpectedEof || "code" in error;
+}
