@@ -89,8 +89,12 @@ export class Supervisor {
       throw failure.reason;
     }
     this.#snapshot = snapshot;
-    await Promise.allSettled(
-      members.map(({ port }) => port.call("commit", generation)),
+    await Promise.all(
+      members.map((member) =>
+        member.port.call("commit", generation).catch((error) =>
+          this.#lose(member, `did not commit: ${(error as Error).message}`)
+        )
+      ),
     );
   }
 
@@ -196,13 +200,19 @@ export class Supervisor {
     await Promise.race([member.ready, late]).finally(() => clearTimeout(timer));
     const { legs, held } = this.events.briefing();
     member.port.notify("breaker", legs);
-    for (const identifier of held) {
-      await member.port.call("hold", { identifier, held: true });
+    // All in one go: what ends meanwhile must be heard of after it was told.
+    await Promise.all(
+      held.map((identifier) =>
+        member.port.call("hold", { identifier, held: true })
+      ),
+    );
+    let served: WorkerSnapshot | null = null;
+    while (served !== this.#snapshot && !this.#draining) {
+      const snapshot: WorkerSnapshot = this.#snapshot!;
+      await member.port.call("prepare", snapshot);
+      await member.port.call("commit", { generation: snapshot.generation });
+      served = snapshot;
     }
-    const snapshot = this.#snapshot;
-    if (!snapshot || this.#draining) return;
-    await member.port.call("prepare", snapshot);
-    await member.port.call("commit", { generation: snapshot.generation });
   }
 
   #beat(): void {

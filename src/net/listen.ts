@@ -55,7 +55,7 @@ export function listenTls(
     let names = 0;
     const sni: SniOptions = {
       [Symbol.for("unstableSniResolver")]: (serverName) => {
-        if (++names === SERVER_NAMES_MAX) queueMicrotask(renew);
+        if (++names % SERVER_NAMES_MAX === 0) queueMicrotask(renew);
         const found = pickCertificate(certificates, serverName)!;
         return Promise.resolve({ cert: found.certPem, key: found.keyPem });
       },
@@ -68,17 +68,31 @@ export function listenTls(
   };
   let listener = open(address);
   tuneListeners();
+  let closed = false;
   const bound = addressOf(listener);
   const renew = () => {
-    if (!reusePort) return;
-    const old = listener;
-    listener = open(bound);
+    // A handshake that outlives its listener may ask for a name, too.
+    if (!reusePort || closed) return;
+    let fresh: Deno.TlsListener;
+    try {
+      fresh = open(bound);
+    } catch {
+      // No file descriptor, say: the old one serves on, and the next thousands of names try again.
+      return;
+    }
     tuneListeners();
-    void acceptAll(listener, onConnection);
-    closeQuietly(old);
+    closeQuietly(listener);
+    listener = fresh;
+    void acceptAll(fresh, onConnection);
   };
   void acceptAll(listener, onConnection);
-  return { address: bound, close: () => closeQuietly(listener) };
+  return {
+    address: bound,
+    close() {
+      closed = true;
+      closeQuietly(listener);
+    },
+  };
 }
 
 async function acceptAll<C extends Deno.Conn>(

@@ -29,8 +29,8 @@ const port: WorkerPort = new Port<
     serving.prepare(snapshot);
     return null;
   },
-  commit: () => {
-    serving.commit();
+  commit: ({ generation }) => {
+    serving.commit(generation);
     return null;
   },
   abort: () => {

@@ -9,7 +9,7 @@ import type {
 } from "../protocols/protocol.ts";
 import { SessionEnd } from "../protocols/session_end.ts";
 import type { ClientLeg } from "./client_leg.ts";
-import type { Generation, WorkerCore } from "./core.ts";
+import type { WorkerCore } from "./core.ts";
 import { attemptLogin } from "./login.ts";
 import { watchIdle } from "./idle.ts";
 import type { Session } from "./session.ts";
@@ -33,15 +33,15 @@ export async function runSession(
   protocol: LineProtocol,
   session: Session,
 ): Promise<void> {
-  const generation = core.generation;
+  const { snapshot } = core.generation;
   let frontend: Frontend | null = null;
   try {
     armPreauth(core, session, () => frontend);
-    await startTls(session, generation);
-    frontend = protocol.frontend(clientIo(session, generation), {
+    await startTls(core, session);
+    frontend = protocol.frontend(clientIo(core, session), {
       listener: session.listener,
-      snapshot: generation.snapshot,
-      hostname: generation.snapshot.hostname ?? session.local.hostname,
+      snapshot,
+      hostname: snapshot.hostname ?? session.local.hostname,
       sessionId: session.id,
     });
     session.stage = "preauth";
@@ -59,18 +59,14 @@ export async function runSession(
   }
 }
 
-async function startTls(
-  session: Session,
-  generation: Generation,
-): Promise<void> {
+async function startTls(core: WorkerCore, session: Session): Promise<void> {
   if (session.listener.tls !== "implicit") return;
-  if (!await session.leg.handshake()) await upgrade(session.leg, generation);
+  if (!await session.leg.handshake()) await upgrade(core, session.leg);
 }
 
-function upgrade(
-  leg: ClientLeg,
-  { loopback, snapshot }: Generation,
-): Promise<void> {
+/** With the certificates of this moment: a reload since the accept counts. */
+function upgrade(core: WorkerCore, leg: ClientLeg): Promise<void> {
+  const { loopback, snapshot } = core.generation;
   return leg.upgrade(loopback, snapshot.minTlsVersion === "1.3");
 }
 
@@ -116,7 +112,7 @@ async function runBridge(core: WorkerCore, session: Session): Promise<void> {
   session.mark(result.first === "forward" ? "client-closed" : "backend-closed");
 }
 
-function clientIo(session: Session, generation: Generation): ClientIo {
+function clientIo(core: WorkerCore, session: Session): ClientIo {
   const leg = session.leg;
   return {
     get reader() {
@@ -126,7 +122,7 @@ function clientIo(session: Session, generation: Generation): ClientIo {
       return leg.secure;
     },
     write: (data) => leg.write(data),
-    startTls: () => upgrade(leg, generation),
+    startTls: () => upgrade(core, leg),
     countFailure: () => countFailure(session),
   };
 }

@@ -9,7 +9,7 @@ import type {
 } from "../port/snapshot.ts";
 import { lineProtocol } from "../protocols/table.ts";
 import { ClientLeg } from "./client_leg.ts";
-import type { WorkerCore } from "./core.ts";
+import type { Generation, WorkerCore } from "./core.ts";
 import { runSession } from "./pipeline.ts";
 import { Session } from "./session.ts";
 
@@ -80,9 +80,12 @@ export class Serving {
     this.#prepared = { snapshot, loopback, sockets, fresh };
   }
 
-  commit(): void {
+  /** Throws when something else is prepared: two configurations may be on their way to a new worker. */
+  commit(generation: number): void {
     const prepared = this.#prepared;
-    if (!prepared) throw new Error("nothing is prepared");
+    if (prepared?.snapshot.generation !== generation) {
+      throw new Error(`generation ${generation} is not prepared`);
+    }
     this.#prepared = null;
     const old = this.#current();
     this.core.generation = prepared;
@@ -97,7 +100,7 @@ export class Serving {
       if (prepared.sockets.get(key) !== socket) socket.bound.close();
     }
     this.#sockets = prepared.sockets;
-    if (old && old.loopback !== prepared.loopback) old.loopback.close();
+    if (old && old.loopback !== prepared.loopback) this.#retire(old);
     for (const socket of prepared.fresh) {
       for (const connection of socket.waiting) {
         this.#accept(socket.listener!, connection);
@@ -132,7 +135,14 @@ export class Serving {
     this.#sockets.clear();
   }
 
-  #current(): { snapshot: WorkerSnapshot; loopback: LoopbackTls } | null {
+  /** Clients whose upgrade is under way need the loopback listener until their time is up. */
+  #retire({ snapshot, loopback }: Generation): void {
+    const limits = snapshot.listeners.map((l) => l.preauthTimeout);
+    const longest = Math.max(0, ...limits);
+    this.core.deadlines.after(longest, () => loopback.close());
+  }
+
+  #current(): Generation | null {
     return this.core.served;
   }
 
