@@ -82,6 +82,8 @@ const IMPORT =
 /** The folder of src that a project path lies in; "" for a file directly in src, undefined outside. */
 function folderOf(path: string): string | undefined {
   const parts = path.split("/");
+  // The manifest has the version, which is written nowhere else.
+  if (path === "deno.json") return "";
   if (parts[0] !== "src") return undefined;
   return parts.length > 2 ? parts[1]! : "";
 }

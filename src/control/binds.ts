@@ -9,6 +9,15 @@ export class BindError extends Error {
   override readonly name = "BindError";
 }
 
+/** Bind something; a failure becomes a BindError that begins with `what`. */
+export function bindNamed<T>(what: string, bind: () => T): T {
+  try {
+    return bind();
+  } catch (error) {
+    throw new BindError(`${what}: ${why(error)}`);
+  }
+}
+
 /** The addresses of one configuration's listeners, with free ports chosen for port 0. */
 export class Binds {
   readonly #chosen: ReadonlyMap<string, SocketAddress>;

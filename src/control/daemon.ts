@@ -17,13 +17,13 @@ import { pickCertificate } from "../net/certificates.ts";
 import { readTrustRoots } from "../net/trust_roots.ts";
 import { Log } from "../observe/log.ts";
 import { createShortener } from "../observe/shorten.ts";
-import type { WorkerSnapshot } from "../port/snapshot.ts";
+import type { ListenerSnapshot, WorkerSnapshot } from "../port/snapshot.ts";
 import { normalizeIdentifier } from "../route/identifier.ts";
 import { FileStore } from "../store/file.ts";
 import type { MappingStore } from "../store/store.ts";
 import { ControlError, type Readiness } from "./api.ts";
 import { assemble, type LegName } from "./assemble.ts";
-import { BindError, Binds } from "./binds.ts";
+import { BindError, bindNamed, Binds } from "./binds.ts";
 import { ImapProbe } from "./imap_probe.ts";
 import type { Parts } from "./parts.ts";
 import { Plane, type Reloader } from "./plane.ts";
@@ -163,12 +163,6 @@ export class Daemon implements Reloader {
     await supervisor.start();
     await this.#put(config, resources);
     this.#startAdmin(config, resources);
-    for (const { name, bind, protocol } of this.#running!.snapshot.listeners) {
-      for (const { hostname, port } of bind) {
-        const address = formatEndpoint(hostname, port);
-        log.info("listening", { listener: name, protocol, address });
-      }
-    }
     this.#metricsTimer = setInterval(() => this.#logMetrics(), METRICS_MS);
     log.info("ready", { workers: supervisor.size, pid: Deno.pid });
     this.#tellReady();
@@ -191,7 +185,9 @@ export class Daemon implements Reloader {
         rootOf: this.#roots.rootOf,
       });
       await this.parts.supervisor.apply(snapshot);
+      const before = this.#running?.snapshot.listeners ?? [];
       this.#running = { config, resources, binds, snapshot };
+      this.#logListeners(before, snapshot.listeners);
     } finally {
       binds.release();
     }
@@ -265,23 +261,43 @@ export class Daemon implements Reloader {
     await parts.supervisor.ask("invalidate", { identifier: null });
   }
 
+  /** Where what listens now, of what was not known before. */
+  #logListeners(
+    before: readonly ListenerSnapshot[],
+    now: readonly ListenerSnapshot[],
+  ): void {
+    const known = new Set(before.flatMap(boundNames));
+    for (const listener of now) {
+      for (const { hostname, port } of listener.bind) {
+        const address = formatEndpoint(hostname, port);
+        if (known.has(`${listener.name} ${address}`)) continue;
+        const { name, protocol } = listener;
+        this.log.info("listening", { listener: name, protocol, address });
+      }
+    }
+  }
+
   #startAdmin(config: Config, { adminToken }: Resources): void {
     const { admin } = config;
     if (!admin || adminToken === undefined) return;
     const { certPem, keyPem } = this.#defaultCertificate();
     const { log, shorten } = this.parts;
-    this.#admin = startAdmin({
-      bind: parseEndpoint(admin.bind)!,
-      certPem,
-      keyPem,
-      token: adminToken,
-      lockoutThreshold: admin.lockout_threshold,
-      lockoutDuration: admin.lockout_duration,
-      control: new Plane(this.parts, this),
-      log: (line) => log.write(line),
-      audit: (entry) => log.info("audit", { ...entry }),
-      shorten,
-    });
+    this.#admin = bindNamed(
+      `admin: cannot bind ${admin.bind}`,
+      () =>
+        startAdmin({
+          bind: parseEndpoint(admin.bind)!,
+          certPem,
+          keyPem,
+          token: adminToken,
+          lockoutThreshold: admin.lockout_threshold,
+          lockoutDuration: admin.lockout_duration,
+          control: new Plane(this.parts, this),
+          log: (line) => log.write(line),
+          audit: (entry) => log.info("audit", { ...entry }),
+          shorten,
+        }),
+    );
     const { hostname, port } = this.#admin.address;
     log.info("admin_listening", { address: formatEndpoint(hostname, port) });
   }
@@ -342,6 +358,12 @@ export class Daemon implements Reloader {
     const { length } = this.#running?.snapshot.listeners ?? [];
     this.#service.tell("READY", `serving ${length} listeners`);
   }
+}
+
+function boundNames({ name, bind }: ListenerSnapshot): string[] {
+  return bind.map(({ hostname, port }) =>
+    `${name} ${formatEndpoint(hostname, port)}`
+  );
 }
 
 async function read(file: string, env: Env) {

@@ -22,7 +22,7 @@ import { NodeStream } from "./node_stream.ts";
 const CHAIN_IGNORED = "192.0.2.1";
 
 // RFC 6066 3 has no addresses as server names, and node warns of one; here it is never sent.
-process.noDeprecation = true;
+Object.assign(process, { noDeprecation: true });
 
 /** The certificate of a backend is not the one that its leg asks for. */
 export class CertificateRefused extends Error {

@@ -241,6 +241,7 @@ export function snapshotFrom(
     bridgeIdle: 1000,
     backendTimeout: 1000,
     connectRetries: 0,
+    trustRoots: [],
     proxyTtl: 7,
   };
 }
