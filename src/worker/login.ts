@@ -57,14 +57,17 @@ export async function attemptLogin(
     session.attempt = null;
     session.stage = "bridge";
     reportBridge(core, session);
-    await session.leg.write(frontend.success(login, verdict.reply));
+    const success = frontend.success(login, verdict.reply);
+    await taken(core, session, session.leg.write(success));
     return "bridge";
   } catch (error) {
     attempt.leg?.close();
     const end = attempt.cancelled;
     if (end) {
       session.attempt = null;
-      if (end.reason !== "client-closed") await answer(frontend, login);
+      if (end.reason !== "client-closed") {
+        await answer(core, session, frontend, login);
+      }
       throw end;
     }
     if (
@@ -73,7 +76,11 @@ export async function attemptLogin(
     ) throw error;
     log(core, session, "login_unavailable", login, error.message, "warn");
     core.reporter.count("logins_unavailable");
-    const next = await frontend.refuse(login, { kind: "unavailable" });
+    const next = await taken(
+      core,
+      session,
+      frontend.refuse(login, { kind: "unavailable" }),
+    );
     attempt.check();
     if (next === "close") session.mark("backend-unavailable", error.message);
     return next;
@@ -261,11 +268,15 @@ async function refused(
   log(core, session, "login_failed", login, "refused by the backend", "info");
   const leg = core.generation.snapshot.destinations[session.destination!]
     ?.legs[session.listener.protocol];
-  const next = await frontend.refuse(login, {
-    kind: "refused",
-    lines,
-    hide: leg?.hideAuthErrors ?? true,
-  });
+  const next = await taken(
+    core,
+    session,
+    frontend.refuse(login, {
+      kind: "refused",
+      lines,
+      hide: leg?.hideAuthErrors ?? true,
+    }),
+  );
   attempt.check();
   session.destination = null;
   return next === "close" ? "close" : "refused";
@@ -282,9 +293,35 @@ function watchClient(session: Session, attempt: Attempt): void {
   });
 }
 
-async function answer(frontend: Frontend, login: Login): Promise<void> {
+/** Wait until the client has taken its answer; one that does not read is given as long as for a login. */
+async function taken<T>(
+  core: WorkerCore,
+  session: Session,
+  answered: Promise<T>,
+): Promise<T> {
+  const deadline = core.deadlines.after(session.listener.preauthTimeout, () => {
+    session.mark("preauth-timeout");
+    session.leg.close();
+  });
   try {
-    await frontend.refuse(login, { kind: "unavailable" });
+    return await answered;
+  } finally {
+    deadline.cancel();
+  }
+}
+
+async function answer(
+  core: WorkerCore,
+  session: Session,
+  frontend: Frontend,
+  login: Login,
+): Promise<void> {
+  try {
+    await taken(
+      core,
+      session,
+      frontend.refuse(login, { kind: "unavailable" }),
+    );
   } catch (error) {
     if (!(error instanceof SessionEnd)) throw error;
   }
