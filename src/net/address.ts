@@ -47,8 +47,8 @@ function parseV4(text: string): Uint8Array | null {
 function parseV6(text: string): Uint8Array | null {
   const halves = text.split("::");
   if (halves.length > 2) return null;
-  const head = parseGroups(halves[0]!);
-  const tail = halves.length === 2 ? parseGroups(halves[1]!) : [];
+  const head = parseGroups(halves[0]!, halves.length === 1);
+  const tail = halves.length === 2 ? parseGroups(halves[1]!, true) : [];
   if (!head || !tail) return null;
   const missing = 8 - head.length - tail.length;
   if (halves.length === 2 ? missing < 1 : missing !== 0) return null;
@@ -56,12 +56,13 @@ function parseV6(text: string): Uint8Array | null {
   return Uint8Array.from(groups.flatMap((g) => [g >> 8, g & 0xff]));
 }
 
-function parseGroups(text: string): number[] | null {
+/** `isEnd`: the address ends here, and may do so in IPv4's notation (RFC 4291 2.2, form 3). */
+function parseGroups(text: string, isEnd: boolean): number[] | null {
   if (text === "") return [];
   const groups: number[] = [];
   const parts = text.split(":");
   for (const [i, part] of parts.entries()) {
-    if (i === parts.length - 1 && part.includes(".")) {
+    if (isEnd && i === parts.length - 1 && part.includes(".")) {
       const v4 = parseV4(part);
       if (!v4) return null;
       groups.push(v4[0]! << 8 | v4[1]!, v4[2]! << 8 | v4[3]!);
