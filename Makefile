@@ -29,7 +29,6 @@ build: dist/mailferry
 dist/mailferry: $(SOURCES) deno.json deno.lock tools/versions.sh | $(DENO) $(STUB)
 	@mkdir -p dist
 	DENORT_BIN=$(abspath $(STUB)) $(DENO) compile --quiet --frozen --no-check -A \
-	  --unsafely-ignore-certificate-errors=192.0.2.1 \
 	  $(addprefix --include ,$(WORKERS)) --output $@ main.ts
 
 .tools/deno: tools/versions.sh tools/bootstrap.sh tools/wheel.py

@@ -45,8 +45,6 @@ async function run(suite: string, options: string[]): Promise<Outcome> {
     args: [
       "test",
       "-A",
-      // Pinned legs need it; see src/net/node_tls.ts.
-      "--unsafely-ignore-certificate-errors=192.0.2.1",
       "--parallel",
       "--no-check",
       ...options,

@@ -77,7 +77,7 @@ export const destinationSchema = z.object({
   }),
   tls_pinned_cert_sha256: key(pin.optional(), {
     description:
-      "SHA-256 of the one certificate that is accepted, as 64 hexadecimal digits, colons allowed. Nothing else about the certificate matters then.",
+      "SHA-256 of the one certificate that is accepted, as 64 hexadecimal digits, colons allowed. Nothing else about the certificate matters then. Best pinned are self-signed certificates without CA:TRUE: of others this runtime cannot check that the backend has the key, which is logged as `pin_unproven`, and whoever is between can show a copy.",
     unset: "verified with the host's trust store",
   }),
   tls_client_cert: key(filePath().optional(), {

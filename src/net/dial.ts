@@ -6,6 +6,7 @@ import { isAddress } from "./address.ts";
 import type { ByteStream } from "./byte_stream.ts";
 import { close } from "./bridge.ts";
 import { startNodeTls } from "./node_tls.ts";
+import { provablePin } from "./pins.ts";
 import { connectFrom } from "./source_address.ts";
 
 /** A connection to a backend before its login. `startTls` takes the stream over. */
@@ -80,9 +81,8 @@ async function connect(
 }
 
 function legOver(connection: Deno.TcpConn, leg: LegSnapshot): RawLeg {
-  const { trust } = leg;
-  // Only ordinary verification is to be had from the runtime's own TLS client.
-  if (trust.kind !== "store" || leg.clientCertificate) {
+  const verification = nativeVerification(leg);
+  if (verification === null) {
     return {
       stream: connection,
       startTls: () => startNodeTls(connection, leg),
@@ -94,10 +94,7 @@ function legOver(connection: Deno.TcpConn, leg: LegSnapshot): RawLeg {
   return {
     stream: connection,
     async startTls() {
-      const secured = await Deno.startTls(connection, {
-        hostname: trust.serverName,
-        caCerts: [...trust.caCerts],
-      });
+      const secured = await Deno.startTls(connection, verification);
       shaking = secured;
       try {
         await secured.handshake();
@@ -111,6 +108,19 @@ function legOver(connection: Deno.TcpConn, leg: LegSnapshot): RawLeg {
     },
     close: () => shaking ? abandon(shaking) : close(connection),
   };
+}
+
+/** How the runtime's own TLS client verifies a leg; null where it cannot. */
+function nativeVerification(leg: LegSnapshot): Deno.StartTlsOptions | null {
+  const { trust, clientCertificate } = leg;
+  if (clientCertificate || trust.kind === "none") return null;
+  const hostname = trust.serverName;
+  if (trust.kind === "store") return { hostname, caCerts: [...trust.caCerts] };
+  const pinned = provablePin(trust.sha256);
+  // Its own authority, and no other: whatever it verifies, the holder of the pinned key has signed.
+  return pinned
+    ? { hostname, caCerts: [pinned], unsafelyDisableHostnameVerification: true }
+    : null;
 }
 
 async function resolve(host: string): Promise<string[]> {

@@ -4,25 +4,13 @@
  * of node's own before its first read; so the connection is carried to it over loopback.
  */
 import net from "node:net";
-import process from "node:process";
 import tls from "node:tls";
 import type { LegSnapshot } from "../port/snapshot.ts";
 import { bridge, close } from "./bridge.ts";
 import type { ByteStream } from "./byte_stream.ts";
 import { acceptFrom } from "./loopback.ts";
 import { NodeStream } from "./node_stream.ts";
-
-/**
- * Without verification the runtime accepts any signature over the handshake too, and then a pinned
- * certificate, which everybody can see, proves nothing. For the names that the program was started
- * (or compiled) with as `--unsafely-ignore-certificate-errors` it ignores the chain alone. This is
- * the one name so given: an address reserved for documentation (RFC 5737), which is no backend's and
- * not sent as a server name. Without the flag a pinned leg fails, which is the safe side.
- */
-const CHAIN_IGNORED = "192.0.2.1";
-
-// RFC 6066 3 has no addresses as server names, and node warns of one; here it is never sent.
-Object.assign(process, { noDeprecation: true });
+import { rememberPin } from "./pins.ts";
 
 /** The certificate of a backend is not the one that its leg asks for. */
 export class CertificateRefused extends Error {
@@ -91,8 +79,8 @@ function connected(socket: net.Socket): Promise<void> {
 function optionsOf(leg: LegSnapshot): tls.ConnectionOptions {
   const { trust, clientCertificate } = leg;
   return {
-    servername: trust.kind === "pin" ? CHAIN_IGNORED : trust.serverName,
-    rejectUnauthorized: trust.kind !== "none",
+    servername: trust.serverName,
+    rejectUnauthorized: trust.kind === "store",
     ...(trust.kind === "store" && { ca: [...trust.caCerts] }),
     ...(clientCertificate && {
       cert: clientCertificate.certPem,
@@ -108,10 +96,14 @@ function faultOf(
 ): string | null {
   // The runtime reports authorized === true even when verification failed; a fingerprint is there
   // only after a handshake that went through.
-  const fingerprint = secured.getPeerCertificate()?.fingerprint256;
+  const certificate = secured.getPeerCertificate();
+  const fingerprint = certificate?.fingerprint256;
   if (!fingerprint) return "certificate could not be verified";
+  if (trust.kind !== "pin") return null;
   const sha256 = fingerprint.replaceAll(":", "").toLowerCase();
-  return trust.kind === "pin" && sha256 !== trust.sha256
-    ? `certificate has SHA-256 ${sha256}, not the pinned one`
-    : null;
+  if (sha256 !== trust.sha256) {
+    return `certificate has SHA-256 ${sha256}, not the pinned one`;
+  }
+  rememberPin(sha256, certificate);
+  return null;
 }

@@ -1,6 +1,7 @@
 /** The backend's side of one login: dial, secure, forward, replay (spec section 3). */
 import { writeAll } from "../net/byte_stream.ts";
 import { dial, type RawLeg } from "../net/dial.ts";
+import { provablePin } from "../net/pins.ts";
 import { encodeProxyV2 } from "../net/proxy_v2.ts";
 import type { LegSnapshot, WorkerSnapshot } from "../port/snapshot.ts";
 import { BackendLeg } from "../protocols/backend_leg.ts";
@@ -94,6 +95,9 @@ async function openTrusted(
 ): Promise<BackendOffer> {
   const { leg } = context;
   const { trust } = leg;
+  if (trust.kind === "pin" && provablePin(trust.sha256) === undefined) {
+    return await openPinned(core, protocol, session, attempt, context);
+  }
   const { trustRoots } = core.generation.snapshot;
   const narrowed = trust.kind === "store" &&
     trust.caCerts.length < trustRoots.length;
@@ -115,6 +119,33 @@ async function openTrusted(
       leg: wide,
     });
   }
+}
+
+/**
+ * Open a leg whose pinned certificate is seen for the first time: where that certificate allows it,
+ * once more in the way that proves that the backend has its key, before any credential is written.
+ */
+async function openPinned(
+  core: WorkerCore,
+  protocol: LineProtocol,
+  session: Session,
+  attempt: Attempt,
+  context: BackendContext,
+): Promise<BackendOffer> {
+  const { leg } = context;
+  const offer = await open(core, protocol, session, attempt, context);
+  const { trust, tls, clientCertificate } = leg;
+  if (trust.kind !== "pin" || tls === "plain") return offer;
+  if (provablePin(trust.sha256) === null || clientCertificate) {
+    core.reporter.log("warn", "pin_unproven", {
+      destination: leg.destination,
+      protocol: leg.protocol,
+      reason: "only a self-signed certificate without CA:TRUE can be proven",
+    });
+    return offer;
+  }
+  attempt.leg?.close();
+  return await open(core, protocol, session, attempt, context);
 }
 
 async function open(
