@@ -49,7 +49,7 @@ for (const threads of [1, 4]) {
       })
     );
 
-    await Promise.all(ACCOUNTS.map(async (account) => {
+    const moves = Promise.all(ACCOUNTS.map(async (account) => {
       const now = where.get(account)!;
       for (let i = 0; i < MOVES; i++) {
         const seen = logins;
@@ -73,10 +73,12 @@ for (const threads of [1, 4]) {
           () => left.open(account).length === 0,
         );
       }
-    }));
-    stopped = true;
-    for (const account of ACCOUNTS) await stage.proxy.kick(account);
-    await within("the clients", Promise.all(clients));
+    })).finally(() => stopped = true).then(async () => {
+      for (const account of ACCOUNTS) await stage.proxy.kick(account);
+    });
+    for (const result of await Promise.allSettled([moves, ...clients])) {
+      if (result.status === "rejected") throw result.reason;
+    }
     assert.deepEqual(wrong, []);
     await stage.proxy.empty();
   });
