@@ -6,12 +6,27 @@
  */
 import type { PeerCertificate } from "node:tls";
 
-/** By SHA-256: the PEM, or null where the runtime's client cannot take the certificate as an authority. */
-const seen = new Map<string, string | null>();
+/** A certificate that can be its own authority, while it is valid. */
+interface Provable {
+  readonly pem: string;
+  readonly from: number;
+  readonly to: number;
+}
 
-/** What is known of a pinned certificate; undefined before it was seen. */
-export function provablePin(sha256: string): string | null | undefined {
-  return seen.get(sha256);
+/** By SHA-256; null where the runtime's client cannot take the certificate as an authority. */
+const seen = new Map<string, Provable | null>();
+
+/**
+ * The PEM of a pinned certificate, or null where its key cannot be proven now; undefined before it
+ * was seen. A pin outlives its certificate's dates, the proof does not.
+ */
+export function provablePin(
+  sha256: string,
+  now = Date.now(),
+): string | null | undefined {
+  const pin = seen.get(sha256);
+  if (!pin) return pin;
+  return pin.from <= now && now <= pin.to ? pin.pem : null;
 }
 
 /** Remember a certificate that matched its pin. Decided by its content alone, which nobody can change. */
@@ -21,12 +36,12 @@ export function rememberPin(
 ): void {
   if (seen.has(sha256)) return;
   const { subject, issuer, valid_from: from, valid_to: to } = certificate;
-  const now = Date.now();
   const usable = JSON.stringify(subject) === JSON.stringify(issuer) &&
     // Certificates marked as an authority are refused as a server's.
-    !(certificate as { ca?: boolean }).ca &&
-    Date.parse(from) <= now && now <= Date.parse(to);
-  seen.set(sha256, usable ? toPem(certificate.raw) : null);
+    !(certificate as { ca?: boolean }).ca;
+  const pem = toPem(certificate.raw);
+  const [fromMs, toMs] = [Date.parse(from), Date.parse(to)];
+  seen.set(sha256, usable ? { pem, from: fromMs, to: toMs } : null);
 }
 
 function toPem(der: Uint8Array): string {
