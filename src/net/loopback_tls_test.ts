@@ -1,0 +1,195 @@
+import assert from "node:assert/strict";
+import { openssl } from "../../tests/support/openssl_client.ts";
+import { Ground } from "../../tests/support/proxy_config.ts";
+import { until, within } from "../../tests/support/wait.ts";
+import { close } from "./bridge.ts";
+import type { ByteStream } from "./byte_stream.ts";
+import { Deadlines } from "./deadlines.ts";
+import { libc } from "./libc.ts";
+import { LineReader } from "./line_reader.ts";
+import { loopbackPair } from "./loopback.ts";
+import { LoopbackTls, UpgradeFailed } from "./loopback_tls.ts";
+
+// Loaded for the life of the process; a test must not be charged with it.
+libc();
+
+const HOST = "127.0.0.1";
+
+/** An upgrader on a clock that the test moves. */
+async function setup() {
+  const ground = await Ground.create();
+  let now = 0;
+  const deadlines = new Deadlines(100, () => now);
+  const { certPem, keyPem } = ground.certificate;
+  const loopback = new LoopbackTls(
+    HOST,
+    [{ certPem, keyPem, names: ["localhost"], isDefault: true }],
+    deadlines,
+  );
+  const advance = (ms: number) => {
+    now += ms;
+    deadlines.run();
+  };
+  return {
+    ground,
+    loopback,
+    advance,
+    async [Symbol.asyncDispose]() {
+      loopback.close();
+      advance(10_000);
+      await ground[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function upgrade(
+  loopback: LoopbackTls,
+  raw: ByteStream,
+  atLeast13 = false,
+): Promise<ByteStream> {
+  return loopback.upgrade(raw, new LineReader(raw), atLeast13);
+}
+
+Deno.test("LoopbackTls.upgrade carries a session over the connection that was clear before", async () => {
+  await using all = await setup();
+  const [client, raw] = await loopbackPair();
+  const upgraded = upgrade(all.loopback, raw, true);
+  const outside = await Deno.startTls(client, {
+    hostname: "localhost",
+    caCerts: [all.ground.authority.pem],
+  });
+  await within("client's handshake", outside.handshake());
+  const inside = await within("upgrade", upgraded);
+  assert.equal(all.loopback.pending, 0);
+  const into = new Uint8Array(10);
+  await outside.write(new TextEncoder().encode("ping"));
+  assert.equal(await within("ping", inside.read(into)), 4);
+  await inside.write(new TextEncoder().encode("pong!"));
+  assert.equal(await within("pong", outside.read(into)), 5);
+  // What was written last still arrives.
+  await inside.write(new TextEncoder().encode("bye"));
+  inside.close();
+  assert.equal(await within("bye", outside.read(into)), 3);
+  assert.equal(await within("end", outside.read(into)), null);
+  outside.close();
+});
+
+Deno.test("LoopbackTls.upgrade closes the connection at last, though the client does not", async () => {
+  await using all = await setup();
+  const [client, raw] = await loopbackPair();
+  const upgraded = upgrade(all.loopback, raw);
+  const outside = await Deno.startTls(client, {
+    hostname: "localhost",
+    caCerts: [all.ground.authority.pem],
+  });
+  await within("client's handshake", outside.handshake());
+  (await within("upgrade", upgraded)).close();
+  all.advance(5000);
+  assert.throws(() => raw.close(), Deno.errors.BadResource);
+  outside.close();
+});
+
+Deno.test("LoopbackTls.upgrade tells clear text and a client that leaves apart", async () => {
+  await using all = await setup();
+  for (const sent of ["a1 LOGIN alice secret\r\n", ""]) {
+    const [client, raw] = await loopbackPair();
+    await client.write(new TextEncoder().encode(sent));
+    await client.closeWrite();
+    await assert.rejects(
+      within("upgrade", upgrade(all.loopback, raw)),
+      (error) =>
+        error instanceof UpgradeFailed && error.cleartext === (sent !== ""),
+    );
+    assert.throws(() => raw.close(), Deno.errors.BadResource);
+    client.close();
+  }
+});
+
+Deno.test("LoopbackTls.upgrade ends with a client that breaks its handshake off", async () => {
+  await using all = await setup();
+  const broken = [
+    // A record that is no hello, and half a handshake.
+    Uint8Array.fromHex("16030100050100000000"),
+    Uint8Array.fromHex("160301000401000200"),
+  ];
+  for (const sent of broken) {
+    const [client, raw] = await loopbackPair();
+    await client.write(sent);
+    await client.closeWrite();
+    await assert.rejects(
+      within("upgrade", upgrade(all.loopback, raw)),
+      (error) => error instanceof UpgradeFailed && !error.cleartext,
+    );
+    close(client);
+    close(raw);
+  }
+  assert.equal(all.loopback.pending, 0);
+});
+
+Deno.test("LoopbackTls.upgrade ends when the connection is closed in the handshake", async () => {
+  await using all = await setup();
+  const [client, raw] = await loopbackPair();
+  await client.write(Uint8Array.fromHex("160301000401000200"));
+  const upgraded = upgrade(all.loopback, raw);
+  upgraded.catch(() => {});
+  const alertOrEnd = client.read(new Uint8Array(1));
+  close(raw);
+  await assert.rejects(within("upgrade", upgraded), UpgradeFailed);
+  await within("end", alertOrEnd.catch(() => null));
+  close(client);
+});
+
+Deno.test("LoopbackTls.upgrade refuses TLS 1.2 where 1.3 is the least, with the alert for it", async () => {
+  await using all = await setup();
+  const tries = [
+    ["-tls1_2", true, false],
+    ["-tls1_3", true, true],
+    ["-tls1_2", false, true],
+  ] as const;
+  for (const [version, atLeast13, expected] of tries) {
+    using outer = Deno.listen({ hostname: HOST, port: 0 });
+    const client = openssl(outer.addr.port, version);
+    const raw = await outer.accept();
+    const upgraded = upgrade(all.loopback, raw, atLeast13);
+    const inside = await within("upgrade", upgraded.catch(() => null));
+    assert.equal(inside !== null, expected);
+    inside?.close();
+    const { connected, output } = await within("openssl", client);
+    assert.equal(connected, expected, output);
+    if (!expected) assert.match(output, /alert protocol version/);
+    all.advance(5000);
+    close(raw);
+  }
+});
+
+Deno.test("LoopbackTls closes a stranger's connection to its port", async () => {
+  await using all = await setup();
+  const connect = Deno.connect;
+  let port = 0;
+  // The port is nobody's business: it is seen here by watching an upgrade.
+  Deno.connect = ((options: Deno.ConnectOptions) => {
+    port = options.port;
+    return connect(options);
+  }) as typeof Deno.connect;
+  try {
+    const [client, raw] = await loopbackPair();
+    const upgraded = upgrade(all.loopback, raw);
+    upgraded.catch(() => {});
+    const outside = await Deno.startTls(client, {
+      hostname: "localhost",
+      caCerts: [all.ground.authority.pem],
+    });
+    await within("handshake", outside.handshake());
+    (await upgraded).close();
+    outside.close();
+  } finally {
+    Deno.connect = connect;
+  }
+  const stranger = await Deno.connect({ hostname: HOST, port });
+  const end = stranger.read(new Uint8Array(1)).catch(() => null);
+  await until("the stranger waits", () => all.loopback.pending > 0);
+  all.advance(5000);
+  assert.equal(await within("end", end), null);
+  assert.equal(all.loopback.pending, 0);
+  stranger.close();
+});
