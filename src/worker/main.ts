@@ -67,6 +67,10 @@ const port: WorkerPort = new Port<
   },
   drain: () => {
     serving.drain();
+    // Who has not logged in has nothing to finish.
+    for (const session of core.sessions.all()) {
+      if (session.part) session.end("drained");
+    }
     return null;
   },
   inspect: () => ({

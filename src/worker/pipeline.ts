@@ -53,7 +53,7 @@ export async function runSession(
   } catch (error) {
     await fail(core, session, frontend, error);
   } finally {
-    session.preauth?.cancel();
+    disarmPreauth(session);
     session.leg.close();
     session.backend?.close();
   }
@@ -80,7 +80,7 @@ async function loginLoop(
   for (;;) {
     const login = await frontend.nextLogin();
     if (!login) return false;
-    session.preauth?.cancel();
+    disarmPreauth(session);
     const outcome = await attemptLogin(
       core,
       protocol,
@@ -138,13 +138,20 @@ function armPreauth(
   session: Session,
   frontend: () => Frontend | null,
 ): void {
+  const part = (reason: EndReason) => {
+    session.mark(reason);
+    void partWith(core, session, frontend());
+  };
+  session.part = part;
   session.preauth = core.deadlines.after(
     session.listener.preauthTimeout,
-    () => {
-      session.mark("preauth-timeout");
-      void partWith(core, session, frontend(), "time");
-    },
+    () => part("preauth-timeout"),
   );
+}
+
+function disarmPreauth(session: Session): void {
+  session.preauth?.cancel();
+  session.part = null;
 }
 
 async function fail(
@@ -174,18 +181,17 @@ async function fail(
         : String(error),
     });
   }
-  const limit = FAREWELLS[session.ended!];
-  if (limit) await partWith(core, session, frontend, limit);
+  await partWith(core, session, frontend);
 }
 
-/** Say what the protocol says for a limit, then close, however slowly the client reads. */
+/** Say what the protocol says for the session's end, if anything, then close, however slowly the client reads. */
 async function partWith(
   core: WorkerCore,
   session: Session,
   frontend: Frontend | null,
-  limit: PreauthLimit,
 ): Promise<void> {
-  const words = frontend?.farewell(limit) ?? "";
+  const limit = FAREWELLS[session.ended!];
+  const words = limit ? frontend?.farewell(limit) ?? "" : "";
   const deadline = core.deadlines.after(FAREWELL_MS, () => session.leg.close());
   try {
     if (words !== "") await session.leg.write(words);

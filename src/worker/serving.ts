@@ -176,42 +176,40 @@ export class Serving {
     admitted: boolean,
   ): void {
     const { core } = this;
-    if (!admitted) {
-      turnAway(connection);
-      core.reporter.count("connections_refused");
-      return;
-    }
+    if (!admitted) return this.#refuse(listener, connection);
     core.reporter.count("connections_accepted");
     if ("setNoDelay" in connection) {
       const tcp = connection as Deno.TcpConn;
       tcp.setNoDelay(true);
       tcp.setKeepAlive(true);
     }
-    const session = new Session(
-      core.nextSessionId(),
-      listener,
-      endpoint(connection.remoteAddr),
-      endpoint(connection.localAddr),
-      new ClientLeg(connection),
-    );
-    void this.#run(session);
+    void this.#run(newSession(core, listener, connection));
   }
 
-  async #run(session: Session): Promise<void> {
+  /** Over `max_connections`: closed at once, but not without a trace. */
+  #refuse(listener: ListenerSnapshot, connection: Deno.Conn): void {
     const { core } = this;
-    core.sessions.add(session);
-    core.reporter.session({
+    const session = newSession(core, listener, connection);
+    turnAway(connection);
+    core.reporter.count("connections_refused");
+    session.mark("max-connections");
+    this.#reportOpen(session);
+    this.#reportClose(session);
+  }
+
+  #reportOpen({ id, listener, client }: Session): void {
+    this.core.reporter.session({
       kind: "open",
-      id: session.id,
-      listener: session.listener.name,
-      protocol: session.listener.protocol,
-      peer: formatEndpoint(session.client.hostname, session.client.port),
+      id,
+      listener: listener.name,
+      protocol: listener.protocol,
+      peer: formatEndpoint(client.hostname, client.port),
       since: Date.now(),
     });
-    await runSession(core, lineProtocol(session.listener.protocol), session);
-    session.stage = "closed";
-    if (session.unreported) reportChange(core, session);
-    core.reporter.session({
+  }
+
+  #reportClose(session: Session): void {
+    this.core.reporter.session({
       kind: "close",
       id: session.id,
       reason: session.ended ?? "error",
@@ -219,9 +217,33 @@ export class Serving {
       bytesOut: session.flow.backward,
       ...(session.detail === undefined ? {} : { detail: session.detail }),
     });
+  }
+
+  async #run(session: Session): Promise<void> {
+    const { core } = this;
+    core.sessions.add(session);
+    this.#reportOpen(session);
+    await runSession(core, lineProtocol(session.listener.protocol), session);
+    session.stage = "closed";
+    if (session.unreported) reportChange(core, session);
+    this.#reportClose(session);
     core.sessions.remove(session);
     core.slots.release(session.listener.name);
   }
+}
+
+function newSession(
+  core: WorkerCore,
+  listener: ListenerSnapshot,
+  connection: Deno.Conn,
+): Session {
+  return new Session(
+    core.nextSessionId(),
+    listener,
+    endpoint(connection.remoteAddr),
+    endpoint(connection.localAddr),
+    new ClientLeg(connection),
+  );
 }
 
 /** Tell of everything that has changed since the session was last told of. */

@@ -20,6 +20,8 @@ export class Session {
   failures = 0;
   /** Runs while the client has to act: up to the login command. */
   preauth: Deadline | null = null;
+  /** Says goodbye and closes; there while the client has to act. */
+  part: ((reason: EndReason) => void) | null = null;
   /** Set once; the close record's reason. */
   ended: EndReason | null = null;
   detail: string | undefined;
@@ -50,6 +52,7 @@ export class Session {
       this.attempt.cancel(reason);
       return;
     }
+    if (this.part) return this.part(reason);
     this.leg.close();
     this.backend?.close();
   }
