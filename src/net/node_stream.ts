@@ -9,14 +9,17 @@ interface Handle {
 }
 
 /**
- * A node socket as a ByteStream; `raw` is the socket that carries it, itself where there is no TLS. `pause()` alone gives no backpressure in this runtime, so reading
- * stops at the raw socket's handle while a chunk waits.
+ * A node socket as a ByteStream; `raw` is the socket that carries it, itself where there is no TLS.
+ * `pause()` alone gives no backpressure in this runtime, so reading stops at the raw socket's handle
+ * while a chunk waits.
  */
 export class NodeStream implements ByteStream {
   #chunks: Uint8Array[] = [];
   #ended = false;
   #failure: Error | null = null;
   #wake: (() => void) | null = null;
+  /** Fails the write under way: the socket says nothing of it when it is destroyed. */
+  #cutOff: ((error: Error) => void) | null = null;
 
   constructor(
     private readonly socket: net.Socket,
@@ -33,7 +36,10 @@ export class NodeStream implements ByteStream {
       this.#notify();
     };
     socket.on("end", ended);
-    socket.on("close", ended);
+    socket.on("close", () => {
+      ended();
+      this.#cutOff?.(new Error("closed"));
+    });
     socket.on("error", (error) => {
       this.#failure = error;
       this.#notify();
@@ -58,6 +64,7 @@ export class NodeStream implements ByteStream {
   write(bytes: Uint8Array): Promise<number> {
     return new Promise((resolve, reject) => {
       if (this.socket.destroyed) return reject(new Error("closed"));
+      this.#cutOff = reject;
       // The caller uses its buffer again once this resolves, which is when the bytes are out.
       this.socket.write(
         Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
@@ -67,12 +74,17 @@ export class NodeStream implements ByteStream {
   }
 
   closeWrite(): Promise<void> {
-    return new Promise((resolve) => this.socket.end(() => resolve()));
+    return new Promise((resolve, reject) => {
+      if (this.socket.destroyed) return resolve();
+      this.#cutOff = reject;
+      this.socket.end(() => resolve());
+    });
   }
 
   close(): void {
     this.#ended = true;
     this.#notify();
+    this.#cutOff?.(new Error("closed"));
     this.socket.destroy();
     this.raw.destroy();
   }

@@ -1,0 +1,214 @@
+import assert from "node:assert/strict";
+import { leg } from "../../tests/support/data_plane.ts";
+import { Ground } from "../../tests/support/proxy_config.ts";
+import { until, within } from "../../tests/support/wait.ts";
+import type { LegSnapshot } from "../port/snapshot.ts";
+import { bridge, close } from "./bridge.ts";
+import { type ByteStream, writeAll } from "./byte_stream.ts";
+import { loopbackPair } from "./loopback.ts";
+import { CertificateRefused, startNodeTls } from "./node_tls.ts";
+
+const ANY: LegSnapshot["trust"] = { kind: "none", serverName: "backend.test" };
+
+/** A TLS server's end and ours, after a handshake that the leg's trust judges. */
+async function secured(
+  ground: Ground,
+  trust: LegSnapshot["trust"] = ANY,
+): Promise<{ server: Deno.TlsConn; stream: ByteStream; raw: Deno.TcpConn }> {
+  const { certPem: cert, keyPem: key } = ground.certificate;
+  using listener = Deno.listenTls({
+    hostname: "127.0.0.1",
+    port: 0,
+    cert,
+    key,
+  });
+  const raw = await Deno.connect({
+    hostname: "127.0.0.1",
+    port: listener.addr.port,
+  });
+  const server = await listener.accept();
+  const shaken = server.handshake().catch(() => {});
+  try {
+    const stream = await within(
+      "handshake",
+      startNodeTls(raw, leg(1, { trust })),
+    );
+    await shaken;
+    return { server, stream, raw };
+  } catch (error) {
+    await shaken;
+    server.close();
+    throw error;
+  }
+}
+
+/** The connection to the backend follows its TLS stream. */
+async function gone(raw: Deno.TcpConn): Promise<void> {
+  await until("the connection is closed", async () => {
+    const error = await raw.write(new Uint8Array(0)).catch((error) => error);
+    return error instanceof Deno.errors.BadResource;
+  });
+}
+
+Deno.test("startNodeTls carries bytes both ways and passes half-closes on", async () => {
+  await using ground = await Ground.create();
+  const { server, stream, raw } = await secured(ground);
+  const into = new Uint8Array(100);
+  await writeAll(stream, new TextEncoder().encode("question"));
+  assert.equal(await within("question", server.read(into)), 8);
+  await server.write(new TextEncoder().encode("answer"));
+  assert.equal(await within("part", stream.read(into.subarray(0, 2))), 2);
+  assert.equal(await within("rest", stream.read(into)), 4);
+  await within("half-close", stream.closeWrite());
+  assert.equal(await within("end", server.read(into)), null);
+  server.close();
+  assert.equal(await within("end", stream.read(into)), null);
+  stream.close();
+  close(raw);
+});
+
+Deno.test("startNodeTls refuses another certificate than the pinned one, and closes the connection", async () => {
+  await using ground = await Ground.create();
+  const wrong = {
+    kind: "pin",
+    serverName: "a",
+    sha256: "0".repeat(64),
+  } as const;
+  await assert.rejects(secured(ground, wrong), CertificateRefused);
+});
+
+Deno.test("startNodeTls verifies where a client certificate keeps the leg from the runtime's own TLS", async () => {
+  await using ground = await Ground.create();
+  const caCerts = [ground.authority.pem];
+  const good = { kind: "store", serverName: "localhost", caCerts } as const;
+  const { server, stream, raw } = await secured(ground, good);
+  stream.close();
+  server.close();
+  close(raw);
+  const bad = [{ ...good, caCerts: [] }, { ...good, serverName: "x.test" }];
+  for (const trust of bad) await assert.rejects(secured(ground, trust));
+});
+
+Deno.test("startNodeTls shows the leg's client certificate to the backend", async () => {
+  await using ground = await Ground.create();
+  const { authority, certificate } = ground;
+  const client = await authority.issue(["mailferry"], { usage: "client" });
+  const { certFile, keyFile } = certificate;
+  const child = new Deno.Command("openssl", {
+    args: [
+      ...["s_server", "-accept", "127.0.0.1:0", "-naccept", "2"],
+      ...["-cert", certFile, "-key", keyFile, "-CAfile", authority.file],
+      ...["-Verify", "1", "-verify_return_error"],
+    ],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  let output = "";
+  const collect = async (from: ReadableStream<Uint8Array>) => {
+    for await (const chunk of from) output += new TextDecoder().decode(chunk);
+  };
+  const collected = Promise.all([collect(child.stdout), collect(child.stderr)]);
+  await until("listening", () => /ACCEPT .*:\d+/.test(output));
+  const port = Number(/ACCEPT .*:(\d+)/.exec(output)![1]);
+  const start = async (more: Partial<LegSnapshot>) => {
+    const raw = await Deno.connect({ hostname: "127.0.0.1", port });
+    const stream = await startNodeTls(raw, leg(port, { trust: ANY, ...more }));
+    return { stream, raw };
+  };
+  const clientCertificate = {
+    certPem: client.certPem,
+    keyPem: client.keyPem,
+  };
+  const { stream, raw } = await within("with", start({ clientCertificate }));
+  await until("seen", () => /subject=CN = mailferry/.test(output));
+  stream.close();
+  close(raw);
+  // TLS 1.3 tells of the missing certificate only after the client's part of the handshake.
+  const without = within("without", start({})).then(async (leg) => {
+    const count = await leg.stream.read(new Uint8Array(1)).catch(() => null);
+    leg.stream.close();
+    close(leg.raw);
+    assert.equal(count, null);
+  }, () => {});
+  await without;
+  await child.stdin.close();
+  await child.status;
+  await collected;
+});
+
+Deno.test("a NodeStream that nobody reads stops the backend", async () => {
+  await using ground = await Ground.create();
+  const { server, stream, raw } = await secured(ground);
+  let sent = 0;
+  const chunk = new Uint8Array(65536);
+  const flood = (async () => {
+    try {
+      for (;;) sent += await server.write(chunk);
+    } catch {
+      // The stream was closed.
+    }
+  })();
+  await within("first", stream.read(new Uint8Array(1)));
+  // It has come to rest when turns of the event loop with other traffic change nothing.
+  let before = -1;
+  await until("the flood stops", async () => {
+    const quiet = sent === before;
+    before = sent;
+    const [a, b] = await loopbackPair();
+    await a.write(chunk.subarray(0, 1));
+    await b.read(new Uint8Array(1));
+    close(a);
+    close(b);
+    return quiet;
+  });
+  assert.ok(sent < 32 * 1024 * 1024, `${sent} bytes`);
+  const before2 = sent;
+  const into = new Uint8Array(65536);
+  let got = 0;
+  while (sent === before2 || got < 1_000_000) {
+    got += await within("more", stream.read(into)) ?? 0;
+  }
+  stream.close();
+  server.close();
+  await gone(raw);
+  await flood;
+});
+
+Deno.test("a bridge over a NodeStream ends at once when it is closed, though its peer takes nothing", async () => {
+  await using ground = await Ground.create();
+  const { server, stream, raw } = await secured(ground);
+  const [client, left] = await loopbackPair();
+  const flow = { forward: 0, backward: 0, active: false };
+  const over = bridge({ stream: left }, { stream }, flow);
+  const flood = (async () => {
+    try {
+      for (;;) await client.write(new Uint8Array(65536));
+    } catch {
+      // The bridge was closed.
+    }
+  })();
+  let before = -1;
+  await until("the backend is full", () => {
+    const quiet = flow.forward > 0 && flow.forward === before;
+    before = flow.forward;
+    return quiet;
+  });
+  close(left);
+  stream.close();
+  await within("over", over);
+  close(client);
+  await flood;
+  server.close();
+  await gone(raw);
+});
+
+Deno.test("closing the connection under startNodeTls ends its handshake", async () => {
+  const [server, raw] = await loopbackPair();
+  const started = startNodeTls(raw, leg(1, { trust: ANY }));
+  started.catch(() => {});
+  await within("hello", server.read(new Uint8Array(1)));
+  close(raw);
+  await assert.rejects(within("ended", started));
+  close(server);
+});
