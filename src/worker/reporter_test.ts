@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { until } from "../../tests/support/wait.ts";
+import type { SessionEvent } from "../port/messages.ts";
+import { Reporter } from "./reporter.ts";
+
+function setup() {
+  const told: [string, unknown][] = [];
+  const reporter = new Reporter((name, argument) =>
+    void told.push([name, argument])
+  );
+  return { told, reporter };
+}
+
+const closing = (id: string): SessionEvent => ({
+  kind: "close",
+  id,
+  reason: "idle",
+  bytesIn: 1,
+  bytesOut: 2,
+});
+
+Deno.test("Reporter gathers what happens at the same time into one message of each kind", async () => {
+  const { told, reporter } = setup();
+  reporter.session(closing("a"));
+  reporter.count("logins");
+  reporter.count("logins", 4);
+  reporter.count("bugs");
+  reporter.log("info", "event", { a: 1 });
+  reporter.session(closing("b"));
+  assert.deepEqual(told, []);
+  await until("told", () => told.length > 0);
+  assert.deepEqual(told, [
+    ["sessions", [closing("a"), closing("b")]],
+    ["logs", [{ level: "info", event: "event", fields: { a: 1 } }]],
+    ["counters", { logins: 5, bugs: 1 }],
+  ]);
+});
+
+Deno.test("Reporter.flush tells at once, and nothing twice", () => {
+  const { told, reporter } = setup();
+  reporter.flush();
+  reporter.count("logins");
+  reporter.flush();
+  reporter.flush();
+  assert.deepEqual(told, [["counters", { logins: 1 }]]);
+});
+
+Deno.test("Reporter does not let many events wait", () => {
+  const { told, reporter } = setup();
+  for (let i = 0; i < 256; i++) reporter.session(closing(`${i}`));
+  assert.equal(told.length, 1);
+  assert.equal((told[0]![1] as unknown[]).length, 256);
+});
