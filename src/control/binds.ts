@@ -1,6 +1,5 @@
 import { parseEndpoint } from "../config/scalars.ts";
 import type { Config } from "../config/schema.ts";
-import { formatEndpoint } from "../net/address.ts";
 import { type Reservation, reserve } from "../net/reserve.ts";
 import type { SocketAddress } from "../port/snapshot.ts";
 
@@ -33,11 +32,12 @@ export class Binds {
   }
 
   /**
-   * Choose and try every address that `before` does not hold already. Throws BindError with all
-   * that cannot be bound.
+   * Choose every address, and try those whose port `before` does not hold already: our own sockets
+   * share a port with each other (`0.0.0.0` and `[::]`, say), and would fail the trial. Throws
+   * BindError with all that cannot be bound.
    */
   static choose(config: Config, before: Binds | null): Binds {
-    const held = new Set(before?.all().map(endpointOf));
+    const held = new Set(before?.all().map(({ port }) => port));
     const chosen = new Map<string, SocketAddress>();
     const reservations: Reservation[] = [];
     const failures: string[] = [];
@@ -46,7 +46,7 @@ export class Binds {
         const key = bindKey(name, text);
         const known = before === null ? undefined : before.#chosen.get(key);
         const wanted = known ?? parseEndpoint(text)!;
-        if (wanted.port !== 0 && held.has(endpointOf(wanted))) {
+        if (wanted.port !== 0 && held.has(wanted.port)) {
           chosen.set(key, wanted);
           continue;
         }
@@ -85,10 +85,6 @@ export class Binds {
 
 function bindKey(listener: string, text: string): string {
   return `${listener} ${text}`;
-}
-
-function endpointOf({ hostname, port }: SocketAddress): string {
-  return formatEndpoint(hostname, port);
 }
 
 function why(error: unknown): string {

@@ -136,6 +136,8 @@ export class Daemon implements Reloader {
     const { shutdown_grace: grace } = this.config.server;
     log.info("stopping", { sessions: registry.active, grace_ms: grace });
     this.#service.tell("STOPPING", "draining");
+    // A change that is being applied would bind its listeners behind the drain.
+    await this.#applying.catch(() => {});
     await supervisor.drain();
     await this.#sessionsGone(grace);
     const target = { all: true } as const;
@@ -184,7 +186,7 @@ export class Daemon implements Reloader {
         trustRoots: readTrustRoots(this.env),
         rootOf: this.#roots.rootOf,
       });
-      await this.parts.supervisor.apply(snapshot);
+      await this.#apply(snapshot);
       const before = this.#running?.snapshot.listeners ?? [];
       this.#running = { config, resources, binds, snapshot };
       this.#logListeners(before, snapshot.listeners);
@@ -195,6 +197,16 @@ export class Daemon implements Reloader {
     this.parts.metrics.add("config_reloads");
     // Routes that workers got between their switch and this line were judged by the old configuration.
     await this.parts.supervisor.ask("invalidate", { identifier: null });
+  }
+
+  /** A worker fails to prepare what it cannot bind; all else has been validated. */
+  async #apply(snapshot: WorkerSnapshot): Promise<void> {
+    if (this.#draining) throw new BindError("stopping");
+    try {
+      await this.parts.supervisor.apply(snapshot);
+    } catch (error) {
+      throw new BindError((error as Error).message);
+    }
   }
 
   async #reload(): Promise<{ readonly reloaded: true; readonly note: string }> {
@@ -216,7 +228,12 @@ export class Daemon implements Reloader {
         server: { ...wanted.server, threads: before.server.threads },
       };
       const store = await this.#storeFor(config);
-      await this.#put(config, resources);
+      try {
+        await this.#put(config, resources);
+      } catch (error) {
+        if (store !== this.parts.store) await store.close();
+        throw error;
+      }
       await this.#useStore(store);
       log.level = effectiveLogLevel(config.server.log_level, this.env);
       this.#renewAdminCertificate();

@@ -12,6 +12,8 @@ export class ImapProbe {
   #known = new Map<string, ReadonlySet<string>>();
   #common: readonly string[] = CONSERVATIVE;
   #timer: ReturnType<typeof setInterval> | undefined;
+  /** Which start is the latest. */
+  #started = 0;
 
   /** What every destination that has answered so far offers. */
   get common(): readonly string[] {
@@ -23,33 +25,52 @@ export class ImapProbe {
     this.close();
     const legs = Object.values(snapshot.destinations)
       .flatMap(({ legs }) => legs.imap ? [legs.imap] : []);
-    const round = () =>
-      void this.#round(legs, snapshot.backendTimeout, changed);
-    this.#timer = setInterval(round, PROBE_MS);
-    round();
+    const declared = new Set(legs.map(({ destination }) => destination));
+    for (const destination of this.#known.keys()) {
+      if (!declared.has(destination)) this.#known.delete(destination);
+    }
+    const started = this.#started;
+    const round = async () => {
+      const offers = await ask(legs, snapshot.backendTimeout);
+      // Answers to what another configuration or nobody asks any more.
+      if (started === this.#started) this.#learn(offers, changed);
+    };
+    this.#timer = setInterval(() => void round(), PROBE_MS);
+    void round();
   }
 
   close(): void {
+    this.#started++;
     clearInterval(this.#timer);
   }
 
-  async #round(
-    legs: readonly LegSnapshot[],
-    timeout: number,
-    changed: () => void,
-  ): Promise<void> {
-    await Promise.all(legs.map(async (leg) => {
-      const result = await probeLeg(leg, timeout);
-      // A destination that does not answer now keeps what it last said.
-      if (result.ok && result.offer) {
-        this.#known.set(leg.destination, result.offer.capabilities);
-      }
-    }));
+  /** A destination that does not answer now keeps what it last said. */
+  #learn(offers: Offers, changed: () => void): void {
+    for (const [destination, words] of offers) {
+      this.#known.set(destination, words);
+    }
     const common = intersect([...this.#known.values()]);
     if (common.join() === this.#common.join()) return;
     this.#common = common;
     changed();
   }
+}
+
+/** Upper-case capability words by destination. */
+type Offers = ReadonlyMap<string, ReadonlySet<string>>;
+
+async function ask(
+  legs: readonly LegSnapshot[],
+  timeout: number,
+): Promise<Offers> {
+  const offers = new Map<string, ReadonlySet<string>>();
+  await Promise.all(legs.map(async (leg) => {
+    const result = await probeLeg(leg, timeout);
+    if (result.ok && result.offer) {
+      offers.set(leg.destination, result.offer.capabilities);
+    }
+  }));
+  return offers;
 }
 
 function intersect(offers: readonly ReadonlySet<string>[]): readonly string[] {

@@ -1,0 +1,133 @@
+import assert from "node:assert/strict";
+import type { Resources } from "../config/resources.ts";
+import { BASE, configOf } from "../config/testing.ts";
+import { buildSnapshot, type SnapshotParts } from "./snapshot.ts";
+
+const SELF_SIGNED = { certPem: "self-signed", keyPem: "key" };
+
+function resources(
+  certificates: { subjects: string[]; isDefault?: boolean }[] = [],
+  more: object = {},
+): Resources {
+  return {
+    certificates: certificates.map(({ subjects, isDefault = false }) => ({
+      name: subjects[0],
+      certPem: `cert ${subjects[0]}`,
+      keyPem: "key",
+      subjects,
+      isDefault,
+    })),
+    clientCertificates: new Map(),
+    ...more,
+  } as unknown as Resources;
+}
+
+function build(text = BASE, more: Partial<SnapshotParts> = {}) {
+  return buildSnapshot({
+    generation: 3,
+    config: configOf(text),
+    resources: resources(),
+    selfSigned: SELF_SIGNED,
+    bind: () => [{ hostname: "127.0.0.1", port: 1993 }],
+    trustRoots: ["root a", "root b"],
+    rootOf: () => undefined,
+    probedImap: ["PROBED"],
+    ...more,
+  });
+}
+
+/** BASE with these lines in its destination "old". */
+const withOld = (lines: string) =>
+  BASE.replace(
+    'host = "old.example.com"',
+    `host = "old.example.com"\n${lines}`,
+  );
+
+Deno.test("buildSnapshot can be sent to a worker", () => {
+  const snapshot = build();
+  assert.deepEqual(structuredClone(snapshot), snapshot);
+  assert.equal(snapshot.generation, 3);
+  assert.equal(snapshot.defaultDestination, "old");
+  assert.deepEqual(snapshot.listeners.map(({ name, bind }) => [name, bind]), [
+    ["imap", [{ hostname: "127.0.0.1", port: 1993 }]],
+  ]);
+});
+
+Deno.test("buildSnapshot gives a leg its destination's settings", () => {
+  const { destinations } = build(
+    withOld(
+      'proxy_protocol = false\nhide_auth_errors = true\ntls_server_name = "mail.test"',
+    ),
+    { rootOf: (leg) => leg.destination === "new" ? "root b" : undefined },
+  );
+  const old = destinations["old"]!.legs.imap!;
+  assert.equal(old.forwarding, "none");
+  assert.equal(old.hideAuthErrors, true);
+  assert.equal(old.allowPlaintextAuth, false);
+  assert.deepEqual(old.trust, {
+    kind: "store",
+    serverName: "mail.test",
+    caCerts: ["root a", "root b"],
+  });
+  const other = destinations["new"]!.legs.imap!;
+  assert.equal(other.port, 143);
+  assert.equal(other.forwarding, "proxy");
+  assert.deepEqual(other.trust, {
+    kind: "store",
+    serverName: "new.example.com",
+    caCerts: ["root b"],
+  });
+  assert.equal(other.clientCertificate, undefined);
+});
+
+Deno.test("buildSnapshot has a pin in lower case without colons, and it goes before all else", () => {
+  const pin = "AB:".repeat(31) + "CD";
+  const { destinations } = build(
+    withOld(
+      `tls_pinned_cert_sha256 = "${pin}"\ntls_allow_invalid_certs = true`,
+    ),
+  );
+  assert.deepEqual(destinations["old"]!.legs.imap!.trust, {
+    kind: "pin",
+    serverName: "old.example.com",
+    sha256: "ab".repeat(31) + "cd",
+  });
+  const none = build(withOld("tls_allow_invalid_certs = true"));
+  assert.equal(none.destinations["old"]!.legs.imap!.trust.kind, "none");
+});
+
+Deno.test("buildSnapshot adds the client certificate to every leg of its destination", () => {
+  const pair = { certPem: "client", keyPem: "key" };
+  const { destinations } = build(BASE, {
+    resources: resources([], { clientCertificates: new Map([["new", pair]]) }),
+  });
+  assert.deepEqual(destinations["new"]!.legs.imap!.clientCertificate, pair);
+  assert.equal(destinations["old"]!.legs.imap!.clientCertificate, undefined);
+});
+
+Deno.test("buildSnapshot adds the self-signed certificate only where a name would find none", () => {
+  const names = (parts: Resources) =>
+    build(BASE, { resources: parts }).certificates.map((c) => c.certPem);
+  assert.deepEqual(names(resources()), ["self-signed"]);
+  assert.deepEqual(names(resources([{ subjects: ["a"] }])), ["cert a"]);
+  const two = [{ subjects: ["a"] }, { subjects: ["b"] }];
+  assert.deepEqual(names(resources(two)), ["cert a", "cert b", "self-signed"]);
+  const chosen = [two[0]!, { subjects: ["b"], isDefault: true }];
+  assert.deepEqual(names(resources(chosen)), ["cert a", "cert b"]);
+});
+
+Deno.test("buildSnapshot takes what was probed only where that is asked for", () => {
+  const advertised = (text: string) => build(text).capabilities.imap.advertise;
+  assert.deepEqual(
+    advertised(`${BASE}[capabilities.imap]\nadvertise = "probe"`),
+    [
+      "PROBED",
+    ],
+  );
+  assert.deepEqual(advertised(BASE), [
+    "IMAP4rev1",
+    "SASL-IR",
+    "LITERAL+",
+    "ID",
+  ]);
+});
