@@ -126,7 +126,7 @@ async function likelyCause(
     `${where} is reachable but does not speak ${leg.protocol} as the leg expects`;
 }
 
-/** The TLS library's words for a certificate that it does not accept. */
+/** The TLS library's words for a certificate that it does not accept; they differ by its release. */
 function certificateCause(leg: LegSnapshot, message: string): string | null {
   const { serverName } = leg.trust;
   const causes: [RegExp, string][] = [
@@ -135,14 +135,21 @@ function certificateCause(leg: LegSnapshot, message: string): string | null {
       "the certificate is not signed by an authority that this host trusts: add the authority (SSL_CERT_FILE), or set tls_pinned_cert_sha256",
     ],
     [
-      /NotValidForName/,
+      /NotValidForName|not valid for name/,
       `the certificate is not for ${serverName}: set tls_server_name to a name that it has`,
     ],
-    [/Expired/, "the certificate has expired"],
-    [/NotValidYet/, "the certificate is not valid yet: check the clocks"],
+    [/expired/i, "the certificate has expired"],
+    [
+      /NotValidYet|not valid yet/,
+      "the certificate is not valid yet: check the clocks",
+    ],
     [
       /CaUsedAsEndEntity/,
       "the certificate is marked as an authority (CA:TRUE), as self-made ones often are: set tls_pinned_cert_sha256",
+    ],
+    [
+      /could not be verified/,
+      `the certificate is not signed by an authority that this host trusts, or is not for ${serverName}`,
     ],
     [
       /not the pinned one/,

@@ -26,8 +26,10 @@ export async function openBackend(
     // RFC 9051 6.2.1: what was announced in clear is discarded and asked for again.
     announced = undefined;
   }
-  const words = await capabilities(io, "greeting", "C2", announced);
   const { forwarded, leg } = context;
+  // A probe asks in any case: a greeting alone does not show that a PROXY header was understood.
+  if (forwarded === null) announced = undefined;
+  const words = await capabilities(io, "greeting", "C2", announced);
   if (leg.forwarding === "xclient" && forwarded !== null && words.has("ID")) {
     await forward(io, forwarded);
   }

@@ -1,0 +1,181 @@
+import assert from "node:assert/strict";
+import { leg } from "../../tests/support/data_plane.ts";
+import {
+  type BackendOptions,
+  FakeImapBackend,
+} from "../../tests/support/fake_imap_backend.ts";
+import { refusedPort } from "../../tests/support/ports.ts";
+import { Ground } from "../../tests/support/proxy_config.ts";
+import { within } from "../../tests/support/wait.ts";
+import { libc } from "../net/libc.ts";
+import type { LegSnapshot } from "../port/snapshot.ts";
+import { probeLeg, type ProbeResult } from "./probe.ts";
+
+// Loaded for the life of the process; a test must not be charged with it.
+libc();
+
+const TIMEOUT = 600;
+
+/** Probe a backend that behaves so over a leg that is set so. */
+async function probe(
+  backend: Partial<BackendOptions>,
+  settings: (ground: Ground) => Partial<LegSnapshot>,
+): Promise<ProbeResult> {
+  await using ground = await Ground.create();
+  await using server = new FakeImapBackend({
+    name: "backend",
+    tls: "plain",
+    certificate: ground.certificate,
+    ...backend,
+  });
+  return await within(
+    "probe",
+    probeLeg(leg(server.port, settings(ground)), TIMEOUT),
+    60_000,
+  );
+}
+
+const verified = (ground: Ground, serverName = "localhost") => ({
+  kind: "store" as const,
+  serverName,
+  caCerts: [ground.authority.pem],
+});
+
+async function cause(
+  backend: Partial<BackendOptions>,
+  settings: (ground: Ground) => Partial<LegSnapshot>,
+): Promise<string> {
+  const result = await probe(backend, settings);
+  assert.equal(result.ok, false);
+  return result.cause;
+}
+
+Deno.test("probeLeg says what a leg offers", async () => {
+  for (const tls of ["plain", "starttls", "implicit"] as const) {
+    for (const proxy of [false, true]) {
+      const result = await probe(
+        { tls, proxy, capability: ["IMAP4rev1", "IDLE", "STARTTLS"] },
+        (ground) => ({
+          tls,
+          forwarding: proxy ? "proxy" : "none",
+          trust: verified(ground),
+        }),
+      );
+      assert.ok(result.ok, JSON.stringify(result));
+      assert.ok(result.offer?.capabilities.has("IDLE"));
+    }
+  }
+});
+
+Deno.test("probeLeg names a port on which nobody listens", async () => {
+  const port = refusedPort();
+  const result = await probeLeg(leg(port), TIMEOUT);
+  assert.ok(!result.ok);
+  assert.equal(result.stage, "connect");
+  assert.equal(
+    result.cause,
+    `nothing listens on 127.0.0.1 port ${port}: check host and port, and whether the server runs`,
+  );
+});
+
+Deno.test("probeLeg names a host that is not known", async () => {
+  const result = await probeLeg(leg(1, { host: "nohost.invalid" }), 5000);
+  assert.ok(!result.ok);
+  assert.equal(result.stage, "resolve");
+  assert.match(result.cause, /^the name nohost\.invalid is not known/);
+});
+
+Deno.test("probeLeg finds out that a PROXY header is expected, or not", async () => {
+  assert.match(
+    await cause({ proxy: true }, () => ({ forwarding: "none" })),
+    /^the backend expects a PROXY header/,
+  );
+  assert.match(
+    await cause({}, () => ({ forwarding: "proxy" })),
+    /^the backend does not expect a PROXY header/,
+  );
+});
+
+Deno.test("probeLeg finds out in which way the backend does TLS", async () => {
+  const ways = [
+    ["plain", "implicit"],
+    ["implicit", "plain"],
+    ["implicit", "starttls"],
+    ["starttls", "implicit"],
+  ] as const;
+  for (const [does, asked] of ways) {
+    assert.equal(
+      await cause(
+        {
+          tls: does,
+          capability: ["IMAP4rev1", ...does === "starttls" ? ["STARTTLS"] : []],
+        },
+        (ground) => ({ tls: asked, trust: verified(ground) }),
+      ),
+      `the backend answers with tls = "${does}" there, not with "${asked}"`,
+    );
+  }
+});
+
+Deno.test("probeLeg names what is wrong with a certificate", async () => {
+  const tls = "implicit";
+  assert.match(
+    await cause({ tls }, (ground) => ({
+      tls,
+      trust: { ...verified(ground), caCerts: [] },
+    })),
+    /not signed by an authority that this host trusts/,
+  );
+  assert.equal(
+    await cause({ tls }, (ground) => ({
+      tls,
+      trust: verified(ground, "other.test"),
+    })),
+    "the certificate is not for other.test: set tls_server_name to a name that it has",
+  );
+  assert.match(
+    await cause({ tls }, () => ({
+      tls,
+      trust: { kind: "pin", serverName: "a.test", sha256: "0".repeat(64) },
+    })),
+    /another certificate than the pinned one/,
+  );
+});
+
+Deno.test("probeLeg names a certificate that is marked as an authority", async () => {
+  await using ground = await Ground.create();
+  const certificate = await ground.authority.selfSigned("localhost");
+  await using server = new FakeImapBackend({
+    name: "backend",
+    tls: "implicit",
+    certificate,
+  });
+  const trust = { ...verified(ground), caCerts: [certificate.certPem] };
+  const result = await probeLeg(
+    leg(server.port, { tls: "implicit", trust }),
+    TIMEOUT,
+  );
+  assert.ok(!result.ok);
+  assert.match(result.cause, /CA:TRUE/);
+});
+
+Deno.test("probeLeg gives up a backend that says nothing, in every stage", async () => {
+  using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const open: Deno.Conn[] = [];
+  void (async () => {
+    for await (const connection of silent) open.push(connection);
+  })();
+  for (const tls of ["plain", "implicit", "starttls"] as const) {
+    for (const kind of ["none", "store"] as const) {
+      const trust = { kind, serverName: "localhost", caCerts: [] };
+      const result = await within(
+        "probe",
+        probeLeg(leg(silent.addr.port, { tls, trust }), 100),
+      );
+      assert.ok(!result.ok);
+      assert.match(result.message, /^no answer in time: /);
+      assert.match(result.cause, /is reachable but does not speak imap/);
+    }
+  }
+  for (const connection of open) connection.close();
+});
