@@ -148,7 +148,8 @@ function certificateCause(leg: LegSnapshot, message: string): string | null {
       "the certificate is marked as an authority (CA:TRUE), as self-made ones often are: set tls_pinned_cert_sha256",
     ],
     [
-      /could not be verified/,
+      // A handshake that was cut off looks the same.
+      /^(?!no answer in time).*could not be verified/,
       `the certificate is not signed by an authority that this host trusts, or is not for ${serverName}`,
     ],
     [
