@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { SeededRandom } from "../../tests/support/random.ts";
-import { Deadlines } from "./deadlines.ts";
+import { type Deadline, Deadlines } from "./deadlines.ts";
 
 /** Limits on a clock that the test moves; the real timer is let go at the end. */
 function setup() {
@@ -69,18 +69,18 @@ Deno.test("Deadlines agree with a list of due times", () => {
   const { deadlines, advance } = setup();
   const random = new SeededRandom(7);
   let now = 0;
-  const open = new Map<number, { due: number; cancel(): void }>();
+  const open = new Map<number, { due: number; deadline: Deadline }>();
   for (let i = 0; i < 500; i++) {
     const ms = random.below(3000);
-    const { cancel } = deadlines.after(ms, () => {
+    const deadline = deadlines.after(ms, () => {
       assert.ok(open.has(i), "ran twice or after its cancel");
       assert.ok(open.get(i)!.due <= now, "early");
       open.delete(i);
     });
-    open.set(i, { due: now + ms, cancel });
+    open.set(i, { due: now + ms, deadline });
     if (random.below(4) === 0) {
       const [victim, entry] = random.pick([...open]);
-      entry.cancel();
+      entry.deadline.cancel();
       open.delete(victim);
     }
     const step = random.below(250);
