@@ -61,18 +61,23 @@ export class ClientLeg {
    * Start TLS on the connection. A fresh reader follows, so nothing that came in clear can be taken
    * for a command. Throws SessionEnd; the connection is closed then.
    */
-  async upgrade(tls: LoopbackTls, atLeast13: boolean): Promise<void> {
+  async upgrade(
+    tls: LoopbackTls,
+    how: { readonly atLeast13: boolean; readonly afterStartTls: boolean },
+  ): Promise<void> {
     if (this.#reader.buffered > 0) {
       // CVE-2011-0411: clear text pipelined behind STARTTLS
       throw new SessionEnd("cleartext-after-starttls");
     }
     let secured: ByteStream;
     try {
-      secured = await tls.upgrade(this.#stream, this.#reader, atLeast13);
+      secured = await tls.upgrade(this.#stream, this.#reader, how.atLeast13);
     } catch (error) {
       if (!(error instanceof UpgradeFailed)) throw error;
       throw new SessionEnd(
-        error.cleartext ? "cleartext-after-starttls" : "tls-failed",
+        error.cleartext && how.afterStartTls
+          ? "cleartext-after-starttls"
+          : "tls-failed",
         error.message,
       );
     }

@@ -61,13 +61,19 @@ export async function runSession(
 
 async function startTls(core: WorkerCore, session: Session): Promise<void> {
   if (session.listener.tls !== "implicit") return;
-  if (!await session.leg.handshake()) await upgrade(core, session.leg);
+  if (await session.leg.handshake()) return;
+  await upgrade(core, session.leg, false);
 }
 
 /** With the certificates of this moment: a reload since the accept counts. */
-function upgrade(core: WorkerCore, leg: ClientLeg): Promise<void> {
+function upgrade(
+  core: WorkerCore,
+  leg: ClientLeg,
+  afterStartTls: boolean,
+): Promise<void> {
   const { loopback, snapshot } = core.generation;
-  return leg.upgrade(loopback, snapshot.minTlsVersion === "1.3");
+  const atLeast13 = snapshot.minTlsVersion === "1.3";
+  return leg.upgrade(loopback, { atLeast13, afterStartTls });
 }
 
 /** Dialogue and logins until one is through; false when the client left before. */
@@ -122,7 +128,7 @@ function clientIo(core: WorkerCore, session: Session): ClientIo {
       return leg.secure;
     },
     write: (data) => leg.write(data),
-    startTls: () => upgrade(core, leg),
+    startTls: () => upgrade(core, leg, true),
     countFailure: () => countFailure(session),
   };
 }
