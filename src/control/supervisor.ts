@@ -37,11 +37,16 @@ interface Member {
   readonly port: WorkerPort;
   readonly ready: Promise<void>;
   lastHeard: number;
+  /** It has been given a configuration at least once. */
+  served: boolean;
+  lost: boolean;
 }
 
 const HEARTBEAT_MS = 5000;
 /** A worker that answers nothing for so long is stuck, and so are all its sessions. */
 const STUCK_MS = 30_000;
+/** Before a worker that failed at its start is replaced. */
+const RESPAWN_MS = 1000;
 const START_MS = 20_000;
 
 /** Starts the data-plane workers, speaks to all of them as one, and replaces those that die. */
@@ -50,6 +55,7 @@ export class Supervisor {
   #snapshot: WorkerSnapshot | null = null;
   #heartbeat: ReturnType<typeof setInterval> | undefined;
   #stopped = false;
+  readonly #respawns = new Set<ReturnType<typeof setTimeout>>();
   #draining = false;
 
   constructor(
@@ -91,8 +97,10 @@ export class Supervisor {
     this.#snapshot = snapshot;
     await Promise.all(
       members.map((member) =>
-        member.port.call("commit", generation).catch((error) =>
-          this.#lose(member, `did not commit: ${(error as Error).message}`)
+        member.port.call("commit", generation).then(
+          () => member.served = true,
+          (error: Error) =>
+            this.#lose(member, `did not commit: ${error.message}`),
         )
       ),
     );
@@ -147,6 +155,7 @@ export class Supervisor {
   stop(): void {
     this.#stopped = true;
     clearInterval(this.#heartbeat);
+    for (const timer of this.#respawns) clearTimeout(timer);
     for (const { port, thread } of this.#members) {
       port.close("stopping");
       thread.terminate();
@@ -171,6 +180,8 @@ export class Supervisor {
       port,
       ready: ready.promise,
       lastHeard: performance.now(),
+      served: false,
+      lost: false,
     };
     thread.addEventListener("error", (event) => {
       event.preventDefault();
@@ -181,14 +192,28 @@ export class Supervisor {
   }
 
   #lose(member: Member, reason: string): void {
-    if (this.#stopped || this.#members[member.number] !== member) return;
+    if (this.#stopped || member.lost) return;
+    member.lost = true;
     member.port.close("the worker is gone");
     member.thread.terminate();
     this.events.lost(member.number, reason);
-    const successor = this.#spawn(member.number);
-    this.#members[member.number] = successor;
-    this.#brief(successor).catch((error) =>
-      this.#lose(successor, `did not start: ${(error as Error).message}`)
+    // One that never served is likely to fail again: a tight loop would only burn a core.
+    if (member.served) return this.#replace(member.number);
+    const timer = setTimeout(() => {
+      this.#respawns.delete(timer);
+      this.#replace(member.number);
+    }, RESPAWN_MS);
+    this.#respawns.add(timer);
+  }
+
+  #replace(number: number): void {
+    if (this.#stopped) return;
+    const successor = this.#spawn(number);
+    this.#members[number] = successor;
+    this.#brief(successor).then(
+      () => successor.served = true,
+      (error: Error) =>
+        this.#lose(successor, `did not start: ${error.message}`),
     );
   }
 

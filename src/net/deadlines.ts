@@ -4,9 +4,18 @@ export interface Deadline {
   cancel(): void;
 }
 
-interface Entry extends Deadline {
-  readonly due: number;
-  readonly action: () => void;
+class Entry implements Deadline {
+  constructor(
+    readonly due: number,
+    /** Dropped with the limit: whoever keeps a limit that is over must not keep what it would have done. */
+    public action: (() => void) | null,
+    private readonly deadlines: Deadlines,
+  ) {}
+
+  cancel(): void {
+    this.deadlines.remove(this);
+    this.action = null;
+  }
 }
 
 /**
@@ -34,7 +43,7 @@ export class Deadlines {
   after(ms: number, action: () => void): Deadline {
     if (this.#timer === undefined) this.#start();
     const due = this.#slot(this.clock() + ms) + 1;
-    const entry: Entry = { due, action, cancel: () => this.#remove(entry) };
+    const entry = new Entry(due, action, this);
     const bucket = this.#buckets.get(due);
     if (bucket) bucket.add(entry);
     else this.#buckets.set(due, new Set([entry]));
@@ -60,8 +69,8 @@ export class Deadlines {
       const bucket = this.#buckets.get(++this.#handled);
       if (!bucket) continue;
       for (const entry of bucket) {
-        this.#remove(entry);
-        entry.action();
+        this.remove(entry);
+        entry.action?.();
       }
     }
     if (this.#count === 0) {
@@ -70,7 +79,8 @@ export class Deadlines {
     }
   }
 
-  #remove(entry: Entry): void {
+  /** For `cancel`. */
+  remove(entry: Entry): void {
     const bucket = this.#buckets.get(entry.due);
     if (!bucket?.delete(entry)) return;
     this.#count--;

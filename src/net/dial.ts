@@ -35,6 +35,9 @@ const resolved = new Map<
   { until: number; addresses: Promise<string[]> }
 >();
 
+/** An address that does not answer must not use up the time of those that follow it. */
+const ONE_OF_SEVERAL_MS = 2000;
+
 /**
  * Connect to a leg's host, each of its addresses in turn. `signal` ends the attempt. `source` is the
  * local address to bind, or undefined.
@@ -49,9 +52,14 @@ export async function dial(
     throw new DialFailed("resolve", `resolve ${leg.host}: timed out`);
   }
   let failure: unknown;
-  for (const hostname of addresses) {
+  for (const [i, hostname] of addresses.entries()) {
+    const last = i === addresses.length - 1;
+    const patience = last ? signal : AbortSignal.any([
+      signal,
+      AbortSignal.timeout(ONE_OF_SEVERAL_MS),
+    ]);
     try {
-      return legOver(await connect(hostname, leg.port, source, signal), leg);
+      return legOver(await connect(hostname, leg.port, source, patience), leg);
     } catch (error) {
       failure = error;
       if (signal.aborted) break;

@@ -92,9 +92,9 @@ export interface SessionChanged {
   readonly kind: "change";
   readonly id: string;
   readonly stage?: SessionStage;
-  /** Normalized identifier. */
-  readonly identifier?: string;
-  readonly destination?: string;
+  /** Normalized identifier; null when the login that named it was refused. */
+  readonly identifier?: string | null;
+  readonly destination?: string | null;
   readonly bytesIn?: number;
   readonly bytesOut?: number;
 }

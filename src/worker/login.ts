@@ -38,7 +38,7 @@ export async function attemptLogin(
 ): Promise<LoginOutcome> {
   const attempt = new Attempt();
   session.attempt = attempt;
-  watchClient(session, attempt);
+  watchClient(session);
   try {
     const verdict = await establish(core, protocol, session, attempt, login);
     if (verdict.kind === "refused") {
@@ -86,8 +86,27 @@ export async function attemptLogin(
     return next;
   } finally {
     if (session.attempt === attempt) session.attempt = null;
-    if (session.stage !== "bridge") core.sessions.identify(session, null);
+    // A session that is over keeps its account for its close record.
+    if (session.ended === null && session.stage !== "bridge") {
+      forget(core, session);
+    }
   }
+}
+
+/** The login came to nothing: the session is nobody's again. */
+function forget(core: WorkerCore, session: Session): void {
+  core.sessions.identify(session, null);
+  session.destination = null;
+  session.unreported = false;
+  if (!session.reported) return;
+  session.reported = false;
+  core.reporter.session({
+    kind: "change",
+    id: session.id,
+    stage: "preauth",
+    identifier: null,
+    destination: null,
+  });
 }
 
 /** Everything from the identifier to the backend's verdict and the last look at the mapping. */
@@ -278,18 +297,20 @@ async function refused(
     }),
   );
   attempt.check();
-  session.destination = null;
   return next === "close" ? "close" : "refused";
 }
 
 /** A client that leaves while its login is under way is noticed, and what it pipelines waits in its reader. */
-function watchClient(session: Session, attempt: Attempt): void {
+function watchClient(session: Session): void {
   const { reader } = session.leg;
+  const login = ++session.logins;
+  // The number, not the attempt: this waits on into the bridge for as long as the client is silent.
   void reader.watch(PIPELINE_MAX).then((how) => {
     // With commands behind the login, an end of stream is a script's half-close: it wants its answers.
-    if (
-      how === "ended" && reader.buffered === 0 && session.attempt === attempt
-    ) session.end("client-closed");
+    const left = how === "ended" && reader.buffered === 0;
+    if (left && session.attempt && session.logins === login) {
+      session.end("client-closed");
+    }
   });
 }
 

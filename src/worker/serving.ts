@@ -249,6 +249,7 @@ function newSession(
 /** Tell of everything that has changed since the session was last told of. */
 export function reportChange(core: WorkerCore, session: Session): void {
   session.unreported = false;
+  session.reported = session.account !== null;
   session.reportedBytes = session.flow.forward + session.flow.backward;
   core.reporter.session({
     kind: "change",

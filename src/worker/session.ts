@@ -16,6 +16,8 @@ export class Session {
   attempt: Attempt | null = null;
   /** The leg of the bridge. */
   backend: BackendLeg | null = null;
+  /** Logins so far, the one under way included. */
+  logins = 0;
   /** Failed logins, well-formed or not. */
   failures = 0;
   /** Runs while the client has to act: up to the login command. */
@@ -27,6 +29,8 @@ export class Session {
   detail: string | undefined;
   /** Nobody has been told of `account` and `destination` yet. */
   unreported = false;
+  /** Somebody has been told of them, and has to hear when they no longer hold. */
+  reported = false;
   reportedBytes = 0;
   readonly flow: Flow = { forward: 0, backward: 0, active: false };
 
