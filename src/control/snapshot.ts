@@ -1,4 +1,5 @@
 import {
+  advertisedEhlo,
   advertisedImap,
   legForwarding,
   serverName,
@@ -6,6 +7,7 @@ import {
 import type { Resources } from "../config/resources.ts";
 import type { Config, DestinationConfig } from "../config/schema.ts";
 import type {
+  Capabilities,
   CertificateSnapshot,
   DestinationSnapshot,
   LegSnapshot,
@@ -35,8 +37,7 @@ export interface SnapshotParts {
 /** The data plane's view of a configuration. */
 export function buildSnapshot(parts: SnapshotParts): WorkerSnapshot {
   const { config, resources } = parts;
-  const { server, capabilities } = config;
-  const advertise = advertisedImap(config);
+  const { server } = config;
   return {
     generation: parts.generation,
     hostname: server.hostname,
@@ -56,15 +57,7 @@ export function buildSnapshot(parts: SnapshotParts): WorkerSnapshot {
     normalize: config.mapping.normalize,
     masterUserSeparators: config.routing.master_user_separators,
     jwtUsernameClaim: config.oauth.jwt_username_claim,
-    capabilities: {
-      imap: {
-        banner: capabilities.imap.banner,
-        advertise: advertise === "probe" ? parts.probedImap : advertise,
-        sasl: capabilities.imap.sasl,
-        allowPlainAuthWithoutTls:
-          capabilities.imap.allow_plain_auth_without_tls,
-      },
-    },
+    capabilities: buildCapabilities(config, parts.probedImap),
     certificates: buildCertificates(resources, parts.selfSigned),
     trustRoots: parts.trustRoots,
     minTlsVersion: config.tls.protocols.min_version,
@@ -72,6 +65,38 @@ export function buildSnapshot(parts: SnapshotParts): WorkerSnapshot {
     backendTimeout: server.backend_timeout,
     connectRetries: server.backend_connect_retries,
     proxyTtl: server.proxy_ttl,
+  };
+}
+
+function buildCapabilities(
+  config: Config,
+  probedImap: readonly string[],
+): Capabilities {
+  const { imap, pop3, managesieve, submission } = config.capabilities;
+  const login = (
+    own: Pick<typeof imap, "sasl" | "allow_plain_auth_without_tls">,
+  ) => ({
+    sasl: own.sasl,
+    allowPlainAuthWithoutTls: own.allow_plain_auth_without_tls,
+  });
+  const advertise = advertisedImap(config);
+  return {
+    imap: {
+      ...login(imap),
+      banner: imap.banner,
+      advertise: advertise === "probe" ? probedImap : advertise,
+    },
+    pop3: { ...login(pop3), banner: pop3.banner },
+    managesieve: {
+      ...login(managesieve),
+      implementation: managesieve.implementation,
+      sieve: managesieve.sieve,
+    },
+    submission: {
+      ...login(submission),
+      banner: submission.banner,
+      ehlo: advertisedEhlo(config),
+    },
   };
 }
 

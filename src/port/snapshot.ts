@@ -88,13 +88,40 @@ export interface CertificateSnapshot {
 /** SASL mechanisms that the proxy can accept and replay. */
 export type Mechanism = "PLAIN" | "LOGIN" | "OAUTHBEARER" | "XOAUTH2";
 
-/** What a protocol says of itself before login. */
-export interface ImapCapabilities {
+/** What every protocol with a login decides on before it. */
+export interface LoginCapabilities {
+  readonly sasl: readonly Mechanism[];
+  readonly allowPlainAuthWithoutTls: boolean;
+}
+
+export interface ImapCapabilities extends LoginCapabilities {
   readonly banner: string;
   /** Capability words without AUTH=, STARTTLS and LOGINDISABLED, which follow from the state. */
   readonly advertise: readonly string[];
-  readonly sasl: readonly Mechanism[];
-  readonly allowPlainAuthWithoutTls: boolean;
+}
+
+export interface Pop3Capabilities extends LoginCapabilities {
+  readonly banner: string;
+}
+
+export interface ManageSieveCapabilities extends LoginCapabilities {
+  readonly implementation: string;
+  /** Sieve extensions. */
+  readonly sieve: readonly string[];
+}
+
+export interface SubmissionCapabilities extends LoginCapabilities {
+  readonly banner: string;
+  /** EHLO keywords with their parameters, without AUTH and STARTTLS. */
+  readonly ehlo: readonly string[];
+}
+
+/** What the proxy says of itself before login, by protocol. */
+export interface Capabilities {
+  readonly imap: ImapCapabilities;
+  readonly pop3: Pop3Capabilities;
+  readonly managesieve: ManageSieveCapabilities;
+  readonly submission: SubmissionCapabilities;
 }
 
 export interface WorkerSnapshot {
@@ -107,7 +134,7 @@ export interface WorkerSnapshot {
   readonly normalize: "none" | "lowercase";
   readonly masterUserSeparators: readonly string[];
   readonly jwtUsernameClaim: string;
-  readonly capabilities: { readonly imap: ImapCapabilities };
+  readonly capabilities: Capabilities;
   readonly certificates: readonly CertificateSnapshot[];
   /**
    * All authorities that this host trusts. A leg's own `caCerts` is narrowed to the one that signed

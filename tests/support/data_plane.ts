@@ -1,4 +1,5 @@
 /** Real workers under a supervisor, with a control plane of the test's own that knows routes by heart. */
+import { capabilitiesOf } from "./capabilities.ts";
 import { SessionRegistry } from "../../src/control/registry.ts";
 import type { CloseRecord } from "../../src/control/registry.ts";
 import { Supervisor } from "../../src/control/supervisor.ts";
@@ -75,14 +76,10 @@ export function snapshot(
     normalize: "none",
     masterUserSeparators: ["%"],
     jwtUsernameClaim: "email",
-    capabilities: {
-      imap: {
-        banner: "ready",
-        advertise: ["IMAP4rev1", "SASL-IR", "LITERAL+", "ID"],
-        sasl: ["PLAIN", "LOGIN"],
-        allowPlainAuthWithoutTls: true,
-      },
-    },
+    capabilities: capabilitiesOf({
+      sasl: ["PLAIN", "LOGIN"],
+      allowPlainAuthWithoutTls: true,
+    }),
     certificates: certificates.map(({ certPem, keyPem }) => ({
       certPem,
       keyPem,

@@ -1,8 +1,8 @@
 /** A session around one protocol's dialogues that needs no worker, route or certificate. */
+import { capabilitiesOf } from "./capabilities.ts";
 import { type ByteStream, writeAll } from "../../src/net/byte_stream.ts";
 import { LineReader, LineTooLong } from "../../src/net/line_reader.ts";
 import type {
-  ImapCapabilities,
   LegSnapshot,
   ListenerSnapshot,
   Mechanism,
@@ -220,12 +220,11 @@ export function snapshotFrom(
 ): WorkerSnapshot {
   const words = (key: string, otherwise: string) =>
     (settings.get(key) ?? otherwise).split(" ");
-  const capabilities: ImapCapabilities = {
-    banner: "ready",
-    advertise: words("advertise", "IMAP4rev1 SASL-IR LITERAL+ ID"),
+  const login = {
     sasl: words("sasl", "PLAIN LOGIN OAUTHBEARER XOAUTH2") as Mechanism[],
     allowPlainAuthWithoutTls: settings.get("clear-auth") === "true",
   };
+  const advertise = words("advertise", "IMAP4rev1 SASL-IR LITERAL+ ID");
   return {
     generation: 1,
     hostname: undefined,
@@ -235,7 +234,7 @@ export function snapshotFrom(
     normalize: "none",
     masterUserSeparators: ["%"],
     jwtUsernameClaim: "email",
-    capabilities: { imap: capabilities },
+    capabilities: capabilitiesOf(login, advertise),
     certificates: [],
     minTlsVersion: "1.2",
     bridgeIdle: 1000,
