@@ -6,6 +6,7 @@ import type {
   LegSnapshot,
   ListenerSnapshot,
   Mechanism,
+  ProtocolName,
   WorkerSnapshot,
 } from "../../src/port/snapshot.ts";
 import {
@@ -32,7 +33,7 @@ export class DialogueSession {
   ) {}
 
   async run(): Promise<void> {
-    const listener = listenerFrom(this.settings);
+    const listener = listenerFrom(this.settings, this.protocol.name);
     const leg = new DialogueLeg(
       this.conn,
       listener.tls === "implicit",
@@ -71,7 +72,7 @@ export class DialogueSession {
     if (this.settings.get("backend") === "down") {
       return await frontend.refuse(login, { kind: "unavailable" }) === "close";
     }
-    const leg = legFrom(this.settings);
+    const leg = legFrom(this.settings, this.protocol.name);
     const conn = await this.dial();
     try {
       const backend = new DialogueLeg(
@@ -184,10 +185,11 @@ export const FORWARDED: ForwardedClient = {
 
 export function listenerFrom(
   settings: ReadonlyMap<string, string>,
+  protocol: ProtocolName,
 ): ListenerSnapshot {
   return {
     name: "test",
-    protocol: "imap",
+    protocol,
     bind: [],
     tls:
       (settings.get("listener.tls") ?? "implicit") as ListenerSnapshot["tls"],
@@ -199,10 +201,13 @@ export function listenerFrom(
   };
 }
 
-export function legFrom(settings: ReadonlyMap<string, string>): LegSnapshot {
+export function legFrom(
+  settings: ReadonlyMap<string, string>,
+  protocol: ProtocolName,
+): LegSnapshot {
   return {
     destination: "test",
-    protocol: "imap",
+    protocol,
     host: "127.0.0.1",
     port: 0,
     tls: (settings.get("leg.tls") ?? "plain") as LegSnapshot["tls"],

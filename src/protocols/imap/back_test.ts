@@ -33,7 +33,7 @@ async function meet(
   const stream = new MemoryStream(
     typeof input === "string" ? bytes(input) : input,
   );
-  const leg = legFrom(new Map(Object.entries(settings)));
+  const leg = legFrom(new Map(Object.entries(settings)), "imap");
   const io = new DialogueLeg(
     stream,
     false,

@@ -33,7 +33,7 @@ async function speak(
     pieceSize,
   );
   const map = new Map(Object.entries(settings));
-  const listener = listenerFrom(map);
+  const listener = listenerFrom(map, "imap");
   const leg = new DialogueLeg(
     stream,
     listener.tls === "implicit",
@@ -121,7 +121,7 @@ Deno.test("nextLogin consumes nothing behind the login", async () => {
   const map = new Map<string, string>();
   const io = Object.assign(leg, { countFailure: () => {} });
   const context = {
-    listener: listenerFrom(map),
+    listener: listenerFrom(map, "imap"),
     snapshot: snapshotFrom(map),
     hostname: "h",
     sessionId: "s",
