@@ -42,11 +42,21 @@ export interface FrontendContext {
   readonly sessionId: string;
 }
 
+/** How an SMTP client introduced itself (RFC 5321 4.1.1.1). */
+export interface SmtpHello {
+  /** Null when it did not. */
+  readonly name: string | null;
+  /** By EHLO. */
+  readonly extended: boolean;
+}
+
 /** A complete login as the client gave it. */
 export interface Login {
   readonly credentials: Credentials;
   /** Mechanism or command as logged and counted: "PLAIN", "LOGIN", "OAUTHBEARER", "XOAUTH2", "USER". */
   readonly method: string;
+  /** In submission only. */
+  readonly hello?: SmtpHello;
   /**
    * Relay a challenge that the backend sent instead of a verdict (an OAuth error, RFC 7628 3.2.3)
    * and give back the client's answer, both decoded; null when the client aborted with `*`.
@@ -108,6 +118,8 @@ export interface ForwardedClient {
   readonly secure: boolean;
   /** TTL to send: already decremented. */
   readonly ttl: number;
+  /** In submission only. */
+  readonly hello?: SmtpHello;
 }
 
 export interface BackendContext {

@@ -1,0 +1,72 @@
+/**
+ * The XCLIENT command (Postfix's XCLIENT_README; Dovecot has it for submission, POP3 and
+ * ManageSieve too): how a backend that trusts this host is told who the client is.
+ */
+import { encodeUtf8 } from "../sasl/text.ts";
+import type { ForwardedClient } from "./protocol.ts";
+
+/** RFC 5321 4.5.3.1.4, the line end included; Postfix splits no other way. */
+const COMMAND_OCTETS = 512;
+const COMMAND = "XCLIENT";
+
+/**
+ * The commands that forward a client, without line ends, none longer than 512 octets with one. Only
+ * attributes in `offered` (upper-case names, as the backend listed them) are sent; an empty list means
+ * that there is nothing to send. LOGIN is never among them: who the user is, the backend finds out.
+ */
+export function xclientCommands(
+  forwarded: ForwardedClient,
+  offered: ReadonlySet<string>,
+): readonly string[] {
+  const { hello } = forwarded;
+  const all: readonly (readonly [string, string | null])[] = [
+    ["ADDR", tagged(forwarded.client.hostname)],
+    ["PORT", String(forwarded.client.port)],
+    ["DESTADDR", tagged(forwarded.local.hostname)],
+    ["DESTPORT", String(forwarded.local.port)],
+    ["SESSION", forwarded.sessionId],
+    ["TTL", String(forwarded.ttl)],
+    ...hello
+      ? [
+        ["HELO", hello.name],
+        ["PROTO", hello.extended ? "ESMTP" : "SMTP"],
+      ] as const
+      : [["CLIENT-TRANSPORT", forwarded.secure ? "TLS" : "insecure"]] as const,
+  ];
+  return fold(
+    all.filter(([name]) => offered.has(name)).flatMap(([name, value]) =>
+      value ? [`${name}=${xtext(value)}`] : []
+    ),
+  );
+}
+
+/** RFC 3461 4: xtext. Everything but printable ASCII goes as hexchars of its UTF-8. */
+export function xtext(text: string): string {
+  let encoded = "";
+  for (const byte of encodeUtf8(text)) {
+    const plain = byte > 0x20 && byte < 0x7f && byte !== 0x2b && byte !== 0x3d;
+    encoded += plain
+      ? String.fromCharCode(byte)
+      : `+${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+  }
+  return encoded;
+}
+
+/** RFC 5321 4.1.3: an IPv6 address is told from a name by its tag. */
+function tagged(address: string): string {
+  return address.includes(":") ? `IPV6:${address}` : address;
+}
+
+function fold(attributes: readonly string[]): readonly string[] {
+  const commands: string[] = [];
+  let command = COMMAND;
+  for (const attribute of attributes) {
+    if (COMMAND.length + attribute.length + 3 > COMMAND_OCTETS) continue;
+    if (command.length + attribute.length + 3 > COMMAND_OCTETS) {
+      commands.push(command);
+      command = COMMAND;
+    }
+    command += ` ${attribute}`;
+  }
+  return command === COMMAND ? commands : [...commands, command];
+}

@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import type { ForwardedClient } from "./protocol.ts";
+import { xclientCommands, xtext } from "./xclient.ts";
+
+const FORWARDED: ForwardedClient = {
+  sessionId: "01S",
+  client: { hostname: "192.0.2.1", port: 4711 },
+  local: { hostname: "198.51.100.1", port: 587 },
+  secure: true,
+  ttl: 4,
+};
+const HELLO = { name: "client.test", extended: true };
+const ALL = new Set(
+  "ADDR PORT DESTADDR DESTPORT SESSION TTL HELO PROTO LOGIN CLIENT-TRANSPORT NAME"
+    .split(" "),
+);
+
+Deno.test("xclientCommands keeps the order, and never sends LOGIN", () => {
+  assert.deepEqual(
+    xclientCommands({ ...FORWARDED, hello: HELLO }, ALL),
+    [
+      "XCLIENT ADDR=192.0.2.1 PORT=4711 DESTADDR=198.51.100.1 DESTPORT=587 " +
+      "SESSION=01S TTL=4 HELO=client.test PROTO=ESMTP",
+    ],
+  );
+  assert.deepEqual(xclientCommands(FORWARDED, ALL), [
+    "XCLIENT ADDR=192.0.2.1 PORT=4711 DESTADDR=198.51.100.1 DESTPORT=587 " +
+    "SESSION=01S TTL=4 CLIENT-TRANSPORT=TLS",
+  ]);
+});
+
+Deno.test("xclientCommands sends only what the backend lists", () => {
+  const postfix = new Set(["NAME", "ADDR", "PROTO", "HELO", "LOGIN"]);
+  const hello = { name: "client.test", extended: false };
+  assert.deepEqual(xclientCommands({ ...FORWARDED, hello }, postfix), [
+    "XCLIENT ADDR=192.0.2.1 HELO=client.test PROTO=SMTP",
+  ]);
+  assert.deepEqual(
+    xclientCommands(
+      { ...FORWARDED, hello: { ...hello, name: null } },
+      postfix,
+    ),
+    ["XCLIENT ADDR=192.0.2.1 PROTO=SMTP"],
+  );
+  assert.deepEqual(xclientCommands(FORWARDED, new Set()), []);
+  assert.deepEqual(xclientCommands(FORWARDED, new Set(["LOGIN"])), []);
+});
+
+Deno.test("xclientCommands tags IPv6 addresses", () => {
+  const v6 = { ...FORWARDED, client: { hostname: "2001:db8::1", port: 1 } };
+  assert.deepEqual(xclientCommands(v6, new Set(["ADDR", "DESTADDR"])), [
+    "XCLIENT ADDR=IPV6:2001:db8::1 DESTADDR=198.51.100.1",
+  ]);
+});
+
+Deno.test("xclientCommands splits what is longer than a command line", () => {
+  const hello = { name: "h".repeat(470), extended: true };
+  const commands = xclientCommands({ ...FORWARDED, hello }, ALL);
+  assert.deepEqual(commands.slice(1), [
+    `XCLIENT HELO=${hello.name} PROTO=ESMTP`,
+  ]);
+  assert.ok(commands.every((command) => command.length + 2 <= 512));
+});
+
+Deno.test("xclientCommands leaves out a value that no command line holds", () => {
+  const hello = { name: "h".repeat(600), extended: true };
+  const commands = xclientCommands({ ...FORWARDED, hello }, ALL);
+  assert.equal(commands.length, 1);
+  assert.ok(!commands[0]?.includes("HELO"));
+});
+
+Deno.test("xtext encodes all but printable ASCII, + and = too", () => {
+  assert.equal(xtext("a+b=c d"), "a+2Bb+3Dc+20d");
+  assert.equal(xtext("é\r\n\0"), "+C3+A9+0D+0A+00");
+  assert.equal(xtext("[192.0.2.1]"), "[192.0.2.1]");
+});
