@@ -7,7 +7,8 @@ import {
   type FailureStage,
   type ForwardedClient,
 } from "../protocol.ts";
-import { excerpt, ResponseReader } from "./responses.ts";
+import { excerpt } from "../backend_lines.ts";
+import { ResponseReader } from "./responses.ts";
 import { isQuotable, quoted } from "./wire.ts";
 
 /** RFC 9051 7.1: the capability code that a greeting or a tagged OK may carry. */

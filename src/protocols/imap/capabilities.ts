@@ -1,34 +1,15 @@
-import type { ListenerSnapshot, Mechanism } from "../../port/snapshot.ts";
 import type { ImapCapabilities } from "../../port/snapshot.ts";
+import {
+  type LoginGate,
+  mayShowSecrets,
+  mayStartTls,
+  servesPasswords,
+} from "../login_gate.ts";
 
-/** What decides on the credentials that a client may send at this moment. */
-export interface LoginGate {
-  readonly capabilities: ImapCapabilities;
-  readonly listener: ListenerSnapshot;
-  /** The client's leg is encrypted now. */
-  readonly secure: boolean;
-}
-
-/** All mechanisms here show a password or a bearer token to whoever reads along. */
-export function mayShowSecrets(gate: LoginGate): boolean {
-  return gate.secure || gate.capabilities.allowPlainAuthWithoutTls;
-}
-
-/**
- * The LOGIN command carries what PLAIN and LOGIN carry, so it is served where either of them is:
- * `sasl = ["OAUTHBEARER"]` means that no password is taken in any form.
- */
-export function servesPasswords(sasl: readonly Mechanism[]): boolean {
-  return sasl.includes("PLAIN") || sasl.includes("LOGIN");
-}
-
-/** RFC 9051 6.2.1: STARTTLS is there once, and only where it can still be used. */
-export function mayStartTls(gate: LoginGate): boolean {
-  return gate.listener.tls === "starttls" && !gate.secure;
-}
+export type ImapGate = LoginGate<ImapCapabilities>;
 
 /** The capability words of this moment, each once. */
-export function capabilityList(gate: LoginGate): string {
+export function capabilityList(gate: ImapGate): string {
   const { advertise, sasl } = gate.capabilities;
   const open = mayShowSecrets(gate);
   const words = new Set(advertise);

@@ -1,5 +1,6 @@
 import { type LineReader, LineTooLong } from "../../net/line_reader.ts";
 import { SASL_DATA_LIMIT } from "../../sasl/exchange.ts";
+import { ClientGone } from "../client_login.ts";
 import {
   ARGUMENT_LIMIT,
   BadCommand,
@@ -10,11 +11,6 @@ import {
   literalAtEnd,
   TAG_LIMIT,
 } from "./wire.ts";
-
-/** The client left in the middle of a command. */
-export class ClientGone extends Error {
-  override readonly name = "ClientGone";
-}
 
 /** What a command needs of the client's leg. */
 export interface CommandIo {

@@ -9,13 +9,14 @@ import type {
   Refusal,
 } from "../protocol.ts";
 import { SessionEnd } from "../session_end.ts";
+import { ClientGone } from "../client_login.ts";
+import { mayStartTls } from "../login_gate.ts";
 import {
   capabilityList,
-  type LoginGate,
-  mayStartTls,
+  type ImapGate,
   nonSyncLiteralLimit,
 } from "./capabilities.ts";
-import { ClientGone, Command } from "./command.ts";
+import { Command } from "./command.ts";
 import { ImapLogin, readAuthenticate, readLogin } from "./login.ts";
 import {
   acceptance,
@@ -165,7 +166,7 @@ export class ImapFrontend implements Frontend {
     return "next";
   }
 
-  #gate(): LoginGate {
+  #gate(): ImapGate {
     return {
       capabilities: this.#context.snapshot.capabilities.imap,
       listener: this.#context.listener,

@@ -1,42 +1,27 @@
 /** The two commands that carry credentials: LOGIN and AUTHENTICATE. */
-import { decodeBase64, encodeBase64 } from "../../sasl/base64.ts";
-import {
-  mechanismNamed,
-  SASL_DATA_LIMIT,
-  serverExchange,
-} from "../../sasl/exchange.ts";
-import { LineTooLong } from "../../net/line_reader.ts";
+import { mechanismNamed, SASL_DATA_LIMIT } from "../../sasl/exchange.ts";
 import { passwordCredentialsFromBytes } from "../../sasl/password.ts";
 import type { Credentials } from "../../sasl/credentials.ts";
-import type { ClientIo, Login } from "../protocol.ts";
-import { SessionEnd } from "../session_end.ts";
+import { ClientLogin, readCredentials } from "../client_login.ts";
 import {
   type LoginGate,
   mayShowSecrets,
   servesPasswords,
-} from "./capabilities.ts";
-import { ClientGone, type Command } from "./command.ts";
+} from "../login_gate.ts";
+import type { ClientIo } from "../protocol.ts";
+import type { Command } from "./command.ts";
 import { PRIVACY_REQUIRED } from "./replies.ts";
 import { BadCommand } from "./wire.ts";
 
 /** A complete login, with the tag that its answer carries. */
-export class ImapLogin implements Login {
-  /** The client answered a challenge with `*`; the backend's complaint about that is not its business. */
-  aborted = false;
-
+export class ImapLogin extends ClientLogin {
   constructor(
-    private readonly io: ClientIo,
+    io: ClientIo,
     readonly tag: string,
-    readonly method: string,
-    readonly credentials: Credentials,
-  ) {}
-
-  async challenge(data: Uint8Array): Promise<Uint8Array | null> {
-    const answer = await ask(this.io, encodeBase64(data));
-    if (answer === null) throw new SessionEnd("client-closed");
-    const decoded = answer === "*" ? null : decodeBase64(answer);
-    this.aborted = decoded === null;
-    return decoded;
+    method: string,
+    credentials: Credentials,
+  ) {
+    super(method, credentials, (challenge) => ask(io, challenge));
   }
 }
 
@@ -87,24 +72,19 @@ export async function readAuthenticate(
   }
   if (!mayShowSecrets(gate)) return { answer: PRIVACY_REQUIRED, counts: false };
   const initial = readInitialResponse(command);
-  const result = await serverExchange(
+  const result = await readCredentials(
     mechanism,
     initial,
     (challenge) => ask(io, challenge),
   );
-  if ("credentials" in result) {
-    return new ImapLogin(io, tag, mechanism, result.credentials);
-  }
-  switch (result.failure) {
+  switch (result) {
     case "aborted":
       // RFC 9051 6.2.2: a cancelled exchange is answered with a tagged BAD.
       return { answer: "BAD Authentication cancelled", counts: false };
     case "malformed":
       return { answer: "BAD Malformed authentication data", counts: true };
-    case "too-long":
-      throw new LineTooLong(SASL_DATA_LIMIT);
-    case "closed":
-      throw new ClientGone();
+    default:
+      return new ImapLogin(io, tag, mechanism, result);
   }
 }
 

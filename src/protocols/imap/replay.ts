@@ -1,11 +1,5 @@
 /** Replaying a login to an IMAP backend (RFC 9051 6.2.2 and 6.2.3). */
-import { decodeBase64, encodeBase64 } from "../../sasl/base64.ts";
-import { BEARER_ERROR_ANSWER } from "../../sasl/bearer.ts";
-import type {
-  PasswordCredentials,
-  TokenCredentials,
-} from "../../sasl/credentials.ts";
-import { encodePlain } from "../../sasl/plain.ts";
+import type { PasswordCredentials } from "../../sasl/credentials.ts";
 import { encodeUtf8 } from "../../sasl/text.ts";
 import {
   type BackendContext,
@@ -15,12 +9,16 @@ import {
   type BackendVerdict,
   type Login,
 } from "../protocol.ts";
+import {
+  actsAsAnother,
+  CHALLENGE_LIMIT,
+  type SaslReplay,
+  saslReplay,
+} from "../sasl_replay.ts";
 import { ResponseReader } from "./responses.ts";
 import { isQuotable, LINE_LIMIT, quoted } from "./wire.ts";
 
 const TAG = "A1";
-// An OAuth error is one challenge (RFC 7628 3.2.3); a backend that goes on is not followed for ever.
-const CHALLENGES = 3;
 const QUOTED_LIMIT = 1000;
 const CANNOT = "NO [CANNOT] Authentication mechanism not available here";
 
@@ -34,25 +32,16 @@ export function authenticate(
   offer: BackendOffer,
   login: Login,
 ): Promise<BackendVerdict> {
+  const replay = saslReplay(
+    context,
+    login,
+    (mechanism) => offer.capabilities.has(`AUTH=${mechanism}`),
+  );
+  if (replay !== null) return sasl(io, offer, replay);
   const { credentials } = login;
-  return credentials.kind === "token"
-    ? replayToken(io, context, offer, login, credentials)
-    : replayPassword(io, offer, credentials);
-}
-
-function replayPassword(
-  io: BackendIo,
-  offer: BackendOffer,
-  credentials: PasswordCredentials,
-): Promise<BackendVerdict> {
-  if (offer.capabilities.has("AUTH=PLAIN")) {
-    const message = encodeBase64(encodePlain(credentials));
-    // PLAIN has no challenge of its own (RFC 4616 2): a second one is cancelled.
-    return sasl(io, offer, "PLAIN", message, () => Promise.resolve(null));
+  if (credentials.kind === "token" || actsAsAnother(credentials)) {
+    return cannot();
   }
-  // LOGIN has no field for another identity to act as.
-  const { authzid, authcid } = credentials;
-  if (authzid !== "" && authzid !== authcid) return cannot();
   if (offer.capabilities.has("LOGINDISABLED")) {
     throw new BackendFailure(
       "auth",
@@ -60,25 +49,6 @@ function replayPassword(
     );
   }
   return replayLogin(io, offer, credentials);
-}
-
-function replayToken(
-  io: BackendIo,
-  context: BackendContext,
-  offer: BackendOffer,
-  login: Login,
-  credentials: TokenCredentials,
-): Promise<BackendVerdict> {
-  const { mechanism, response } = credentials;
-  if (!offer.capabilities.has(`AUTH=${mechanism}`)) return cannot();
-  const message = encodeBase64(encodeUtf8(response.reveal()));
-  return sasl(io, offer, mechanism, message, async (challenge) => {
-    // The error's details are among what hide_auth_errors hides.
-    if (context.leg.hideAuthErrors) return encodeBase64(BEARER_ERROR_ANSWER);
-    const data = decodeBase64(challenge);
-    const answer = data === null ? null : await login.challenge(data);
-    return answer === null ? null : encodeBase64(answer);
-  });
 }
 
 /** The client chose what this backend lacks: its login is refused, the backend is not at fault. */
@@ -89,9 +59,7 @@ function cannot(): Promise<BackendVerdict> {
 async function sasl(
   io: BackendIo,
   offer: BackendOffer,
-  mechanism: string,
-  message: string,
-  answer: Answer,
+  { mechanism, message, answer }: SaslReplay,
 ): Promise<BackendVerdict> {
   const command = `${TAG} AUTHENTICATE ${mechanism}`;
   const inline = `${command} ${message === "" ? "=" : message}\r\n`;
@@ -161,7 +129,7 @@ async function verdict(
         before.push(`* ${response.text}`);
         break;
       case "continuation":
-        if (++challenges > CHALLENGES) reader.fail("too many challenges");
+        if (++challenges > CHALLENGE_LIMIT) reader.fail("too many challenges");
         await io.writeSecret(`${await answer(response.text) ?? "*"}${end}`);
         break;
       case "tagged": {

@@ -66,9 +66,3 @@ export function isQuotable(text: string): boolean {
 export function quoted(text: string): string {
   return `"${text.replaceAll(/["\\]/g, "\\$&")}"`;
 }
-
-/** A line of a peer as text for an answer or a log; never fails, never holds a line end or NUL. */
-export function lineText(line: Uint8Array): string {
-  // A lone CR or NUL must not travel into another dialogue.
-  return decoder.decode(line).replaceAll(/[\0\r\n]/g, " ");
-}

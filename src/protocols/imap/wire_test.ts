@@ -3,7 +3,6 @@ import {
   isAstringChar,
   isLenientAstringChar,
   isQuotable,
-  lineText,
   literalAtEnd,
   quoted,
 } from "./wire.ts";
@@ -63,9 +62,4 @@ Deno.test("quoted escapes what RFC 9051 says and isQuotable admits nothing else"
   for (const text of ["é", "\r", "\n", "\0", "\t", "\x7f"]) {
     assert.equal(isQuotable(text), false);
   }
-});
-
-Deno.test("lineText never holds what would end a line", () => {
-  assert.equal(lineText(bytes("a\rb\0c\nd")), "a b c d");
-  assert.equal(lineText(bytes("caf\u00c3\u00a9\u00ff")), "café\ufffd");
 });
