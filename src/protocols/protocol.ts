@@ -125,6 +125,11 @@ export interface ForwardedClient {
 export interface BackendContext {
   readonly leg: LegSnapshot;
   readonly forwarded: ForwardedClient | null;
+  /**
+   * For the operator: the backend would not be told who the client is, in its words, and the session
+   * goes on without. Absent in a probe.
+   */
+  readonly forwardingRefused?: (answer: string) => void;
 }
 
 /** What a backend said of itself once the leg is ready for a login. */

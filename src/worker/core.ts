@@ -11,6 +11,7 @@ import type { LegSnapshot, WorkerSnapshot } from "../port/snapshot.ts";
 import { BreakerView } from "./breaker_view.ts";
 import { Reporter } from "./reporter.ts";
 import { RouteCache } from "./route_cache.ts";
+import { Seldom } from "./seldom.ts";
 import { SessionTable } from "./session.ts";
 import { SlotLease } from "./slot_lease.ts";
 
@@ -24,6 +25,9 @@ export type WorkerPort = Port<
 
 /** Fewer dials of a leg than this are not worth looking for its authority. */
 const WIDE_DIALS = 32;
+
+/** How often a leg that does not take the client's address is complained of. */
+const REFUSED_FORWARDING_MS = 60_000;
 
 /** The generation that is being served. */
 export interface Generation {
@@ -43,6 +47,7 @@ export class WorkerCore {
   readonly slots: SlotLease;
   #generation: Generation | null = null;
   readonly #wideDials = new Map<string, number>();
+  readonly #refusedForwarding = new Seldom(REFUSED_FORWARDING_MS);
   readonly #idPrefix = randomPrefix();
   #nextId = 0;
 
@@ -77,6 +82,17 @@ export class WorkerCore {
 
   wantRoot({ destination, protocol }: LegSnapshot): void {
     this.port.notify("rootWanted", { destination, protocol });
+  }
+
+  /** The backend sees the proxy's address in place of its clients': said at times, not for each login. */
+  forwardingRefused(leg: LegSnapshot, answer: string): void {
+    const { destination, protocol } = leg;
+    if (!this.#refusedForwarding.allows(`${destination}/${protocol}`)) return;
+    this.reporter.log("warn", "forwarding_refused", {
+      destination,
+      protocol,
+      answer,
+    });
   }
 
   /** A name for a session: unique over workers and restarts, safe as an xtext and an IMAP string. */

@@ -40,7 +40,11 @@ export async function replay(
 ): Promise<BackendVerdict> {
   const snapshot = core.generation.snapshot;
   const forwarded = forwardedClient(session, snapshot);
-  const context: BackendContext = { leg, forwarded };
+  const context: BackendContext = {
+    leg,
+    forwarded,
+    forwardingRefused: (answer) => core.forwardingRefused(leg, answer),
+  };
   const limit = () =>
     core.deadlines.after(snapshot.backendTimeout, () => attempt.timeOut());
   let deadline = limit();
