@@ -39,7 +39,7 @@ export async function replay(
   leg: LegSnapshot,
 ): Promise<BackendVerdict> {
   const snapshot = core.generation.snapshot;
-  const forwarded = forwardedClient(session, snapshot);
+  const forwarded = forwardedClient(session, snapshot, login);
   const context: BackendContext = {
     leg,
     forwarded,
@@ -49,6 +49,7 @@ export async function replay(
     core.deadlines.after(snapshot.backendTimeout, () => attempt.timeOut());
   let deadline = limit();
   const asked: Login = {
+    ...helloOf(login),
     credentials: login.credentials,
     method: login.method,
     async challenge(data) {
@@ -210,6 +211,7 @@ function pickSource(leg: LegSnapshot): string | undefined {
 function forwardedClient(
   session: Session,
   snapshot: WorkerSnapshot,
+  login: Login,
 ): ForwardedClient {
   const ttl = snapshot.proxyTtl - 1;
   if (ttl < 1) {
@@ -221,7 +223,12 @@ function forwardedClient(
     local: session.local,
     secure: session.leg.secure,
     ttl,
+    ...helloOf(login),
   };
+}
+
+function helloOf({ hello }: Login): Pick<Login, "hello"> {
+  return hello ? { hello } : {};
 }
 
 /** What the runtime throws when a connection is gone, closed by us or by the peer. */

@@ -10,6 +10,7 @@ import type {
   WorkerSnapshot,
 } from "../../src/port/snapshot.ts";
 import {
+  type BackendContext,
   BackendFailure,
   type BackendIo,
   type ForwardedClient,
@@ -81,7 +82,13 @@ export class DialogueSession {
         leg.allowPlaintextAuth,
         new BackendFailure("starttls", "clear text behind STARTTLS"),
       );
-      const context = { leg, forwarded: FORWARDED };
+      const context: BackendContext = {
+        leg,
+        forwarded: login.hello
+          ? { ...FORWARDED, hello: login.hello }
+          : FORWARDED,
+        forwardingRefused: () => this.events.put("forwarding-refused"),
+      };
       const offer = await this.protocol.openBackend(backend, context);
       const verdict = await this.protocol.authenticate(
         backend,
