@@ -8,8 +8,9 @@ import {
   type ForwardedClient,
 } from "../protocol.ts";
 import { excerpt } from "../backend_lines.ts";
+import { quoted } from "../literal.ts";
 import { ResponseReader } from "./responses.ts";
-import { isQuotable, quoted } from "./wire.ts";
+import { isQuotable } from "./wire.ts";
 
 /** RFC 9051 7.1: the capability code that a greeting or a tagged OK may carry. */
 const CAPABILITY_CODE = /^\[CAPABILITY ([^\]]*)\]/i;

@@ -1,6 +1,7 @@
 import { type LineReader, LineTooLong } from "../../net/line_reader.ts";
 import { SASL_DATA_LIMIT } from "../../sasl/exchange.ts";
 import { ClientGone } from "../client_login.ts";
+import { literalAtEnd } from "../literal.ts";
 import {
   ARGUMENT_LIMIT,
   BadCommand,
@@ -8,7 +9,6 @@ import {
   isLenientAstringChar,
   LINE_LIMIT,
   LITERAL_LIMIT,
-  literalAtEnd,
   TAG_LIMIT,
 } from "./wire.ts";
 

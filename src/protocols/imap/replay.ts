@@ -9,6 +9,7 @@ import {
   type BackendVerdict,
   type Login,
 } from "../protocol.ts";
+import { quoted } from "../literal.ts";
 import {
   actsAsAnother,
   CHALLENGE_LIMIT,
@@ -16,7 +17,7 @@ import {
   saslReplay,
 } from "../sasl_replay.ts";
 import { ResponseReader } from "./responses.ts";
-import { isQuotable, LINE_LIMIT, quoted } from "./wire.ts";
+import { isQuotable, LINE_LIMIT } from "./wire.ts";
 
 const TAG = "A1";
 const QUOTED_LIMIT = 1000;

@@ -1,7 +1,7 @@
 /** A backend's responses before and during its login. */
 import { decodeUtf8 } from "../../sasl/text.ts";
 import { BackendLines, lineText } from "../backend_lines.ts";
-import { literalAtEnd } from "./wire.ts";
+import { literalAtEnd } from "../literal.ts";
 
 export type Status = "OK" | "NO" | "BAD";
 
