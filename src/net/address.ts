@@ -25,6 +25,36 @@ export function canonicalAddress(text: string): string {
   return bytes.length === 4 ? bytes.join(".") : text;
 }
 
+/**
+ * The text of a 4 or 16 byte address as it is written everywhere here: IPv4-mapped addresses as IPv4,
+ * IPv6 in the form of RFC 5952.
+ */
+export function formatAddress(bytes: Uint8Array): string {
+  if (bytes.length === 4) return bytes.join(".");
+  const isMapped = bytes.subarray(0, 10).every((b) => b === 0) &&
+    bytes[10] === 0xff && bytes[11] === 0xff;
+  if (isMapped) return bytes.subarray(12).join(".");
+  const groups = Array.from(
+    { length: 8 },
+    (_, i) => bytes[2 * i]! << 8 | bytes[2 * i + 1]!,
+  );
+  const [start, length] = longestZeros(groups);
+  const hex = (part: number[]) => part.map((g) => g.toString(16)).join(":");
+  if (length < 2) return hex(groups);
+  return `${hex(groups.slice(0, start))}::${hex(groups.slice(start + length))}`;
+}
+
+/** RFC 5952 4.2.3: the first of the longest runs of zero groups. */
+function longestZeros(groups: readonly number[]): [number, number] {
+  let best: [number, number] = [0, 0];
+  for (let start = 0; start < groups.length; start++) {
+    let length = 0;
+    while (groups[start + length] === 0) length++;
+    if (length > best[1]) best = [start, length];
+  }
+  return best;
+}
+
 /** `address:port`, with an IPv6 address in brackets. */
 export function formatEndpoint(hostname: string, port: number): string {
   return hostname.includes(":")

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import {
   canonicalAddress,
+  formatAddress,
   formatEndpoint,
   isAddress,
   parseAddress,
@@ -66,6 +67,22 @@ Deno.test("canonicalAddress writes mapped addresses as IPv4 and leaves others", 
   assert.equal(canonicalAddress("::ffff:c000:201"), "192.0.2.1");
   assert.equal(canonicalAddress("192.0.2.1"), "192.0.2.1");
   assert.equal(canonicalAddress("2001:db8::1"), "2001:db8::1");
+});
+
+Deno.test("formatAddress writes the form of RFC 5952 and mapped addresses as IPv4", () => {
+  const cases: [string, string][] = [
+    ["192.0.2.1", "192.0.2.1"],
+    ["::ffff:c000:201", "192.0.2.1"],
+    ["::", "::"],
+    ["::1", "::1"],
+    ["2001:DB8::", "2001:db8::"],
+    ["2001:db8:0:0:1:0:0:1", "2001:db8::1:0:0:1"],
+    ["2001:0:0:1:0:0:0:1", "2001:0:0:1::1"],
+    ["2001:db8:0:1:1:1:1:1", "2001:db8:0:1:1:1:1:1"],
+  ];
+  for (const [text, expected] of cases) {
+    assert.equal(formatAddress(parseAddress(text)), expected);
+  }
 });
 
 Deno.test("formatEndpoint puts IPv6 in brackets", () => {

@@ -83,6 +83,13 @@ export class LineReader {
     return bytes;
   }
 
+  /** The first `count` bytes without consuming them; fewer when the stream ends before. */
+  async peek(count: number): Promise<Uint8Array> {
+    while (this.buffered < count && await this.#fill());
+    const stop = Math.min(this.#end, this.#start + count);
+    return this.#buffer.slice(this.#start, stop);
+  }
+
   /**
    * Keep reading into the buffer while nobody consumes, until the stream ends ("ended") or `limit`
    * bytes wait ("full"). A pipelining client is so served later, and one that leaves is noticed now.

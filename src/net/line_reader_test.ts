@@ -198,3 +198,13 @@ Deno.test("LineReader agrees with a simple model, whatever the pieces", async ()
     }
   }
 });
+
+Deno.test("peek shows bytes and leaves them, and what there is at the end", async () => {
+  const reader = readerOf("abc\r\nd", () => 1);
+  assert.equal(text(await reader.peek(2)), "ab");
+  assert.equal(text(await reader.peek(4)), "abc\r");
+  assert.equal(text((await reader.readLine(10))!.bytes), "abc");
+  assert.equal(text(await reader.peek(9)), "d");
+  assert.equal(text((await reader.readBytes(1))!), "d");
+  assert.equal((await reader.peek(1)).length, 0);
+});

@@ -5,7 +5,8 @@
 import type { SocketAddress } from "../port/snapshot.ts";
 import { parseAddress } from "./address.ts";
 
-const SIGNATURE = [
+/** What each header of version 2 begins with. */
+export const SIGNATURE = [
   0x0d,
   0x0a,
   0x0d,
@@ -23,7 +24,7 @@ const VERSION_LOCAL = 0x20;
 const VERSION_PROXY = 0x21;
 const TCP_OVER_IPV4 = 0x11;
 const TCP_OVER_IPV6 = 0x21;
-const TLV_UNIQUE_ID = 0x05;
+export const TLV_UNIQUE_ID = 0x05;
 const TLV_SSL = 0x20;
 const SSL_CLIENT_FLAG = 0x01;
 
