@@ -15,6 +15,8 @@ export interface CloseRecord {
   readonly protocol: ProtocolName;
   /** `address:port`, `[v6]:port`. */
   readonly client: string;
+  /** What a proxy in front calls the session, "" when none said so. */
+  readonly upstreamId: string;
   /** The stage in which it ended. */
   readonly stage: SessionStage;
   readonly identifier: string | null;
@@ -31,6 +33,8 @@ export interface CloseRecord {
 interface Session {
   readonly opened: SessionOpened;
   readonly worker: number;
+  peer: string;
+  upstreamId: string;
   stage: SessionStage;
   identifier: string | null;
   destination: string | null;
@@ -79,6 +83,8 @@ export class SessionRegistry {
         continue;
       }
       session.stage = event.stage ?? session.stage;
+      session.peer = event.peer ?? session.peer;
+      session.upstreamId = event.upstreamId ?? session.upstreamId;
       session.bytesIn = event.bytesIn ?? session.bytesIn;
       session.bytesOut = event.bytesOut ?? session.bytesOut;
       if (event.identifier !== undefined) {
@@ -125,7 +131,7 @@ export class SessionRegistry {
       if (listener !== undefined && session.opened.listener !== listener) {
         continue;
       }
-      if (client !== undefined && addressOf(session.opened.peer) !== client) {
+      if (client !== undefined && addressOf(session.peer) !== client) {
         continue;
       }
       views.push(viewOf(session));
@@ -138,6 +144,8 @@ export class SessionRegistry {
     this.#sessions.set(opened.id, {
       opened,
       worker,
+      peer: opened.peer,
+      upstreamId: "",
       stage: "accept",
       identifier: null,
       destination: null,
@@ -148,7 +156,8 @@ export class SessionRegistry {
   }
 
   #close(session: Session, closed: SessionClosed): void {
-    const { opened, stage, identifier, destination } = session;
+    const { opened, peer, upstreamId, stage, identifier, destination } =
+      session;
     this.#sessions.delete(opened.id);
     count(this.#byListener, opened.listener, -1);
     this.#setIdentifier(session, null);
@@ -157,7 +166,8 @@ export class SessionRegistry {
       id: opened.id,
       listener: opened.listener,
       protocol: opened.protocol,
-      client: opened.peer,
+      client: peer,
+      upstreamId,
       stage,
       identifier,
       destination,
@@ -193,12 +203,12 @@ export class SessionRegistry {
 }
 
 function viewOf(session: Session): SessionView {
-  const { opened, stage, identifier, destination } = session;
+  const { opened, peer, stage, identifier, destination } = session;
   return {
     id: opened.id,
     listener: opened.listener,
     protocol: opened.protocol,
-    client: opened.peer,
+    client: peer,
     stage,
     identifier,
     destination,

@@ -50,6 +50,27 @@ Deno.test("SessionRegistry lists sessions as their events say", () => {
   assert.equal(registry.workerOf("s2"), null);
 });
 
+Deno.test("SessionRegistry goes by the client that a proxy in front names", () => {
+  const { registry, closed } = setup();
+  registry.apply(0, [
+    open("s1"),
+    { kind: "change", id: "s1", peer: "[2001:db8::9]:6000", upstreamId: "u7" },
+  ]);
+  assert.equal(registry.list({ client: "198.51.100.7" }).length, 0);
+  const [view] = registry.list({ client: "2001:db8::9" });
+  assert.equal(view!.client, "[2001:db8::9]:6000");
+  registry.apply(0, [{
+    kind: "close",
+    id: "s1",
+    reason: "logout",
+    bytesIn: 0,
+    bytesOut: 0,
+  }]);
+  const { fields } = sessionEndLine(closed[0]!, String);
+  assert.equal(fields["client"], "[2001:db8::9]:6000");
+  assert.equal(fields["upstream_id"], "u7");
+});
+
 Deno.test("SessionRegistry.list applies every field of the filter", () => {
   const { registry } = setup();
   registry.apply(0, [

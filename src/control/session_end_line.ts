@@ -16,6 +16,7 @@ export function sessionEndLine(
       listener: record.listener,
       protocol: record.protocol,
       client: record.client,
+      ...(record.upstreamId !== "" && { upstream_id: record.upstreamId }),
       ...(record.identifier !== null &&
         { account: shorten(record.identifier) }),
       ...(record.destination !== null && { destination: record.destination }),

@@ -54,6 +54,7 @@ export function buildSnapshot(parts: SnapshotParts): WorkerSnapshot {
     })),
     destinations: buildDestinations(parts),
     defaultDestination: config.routing.default_destination,
+    smtpPassthrough: config.routing.smtp_passthrough_destination ?? null,
     normalize: config.mapping.normalize,
     masterUserSeparators: config.routing.master_user_separators,
     jwtUsernameClaim: config.oauth.jwt_username_claim,

@@ -142,6 +142,8 @@ export interface WorkerSnapshot {
    */
   readonly trustRoots: readonly string[];
   readonly minTlsVersion: "1.2" | "1.3";
+  /** Where smtp and lmtp listeners are bridged to; null when there are none. */
+  readonly smtpPassthrough: string | null;
   readonly bridgeIdle: number;
   readonly backendTimeout: number;
   readonly connectRetries: number;

@@ -14,6 +14,17 @@ import type {
 } from "../port/snapshot.ts";
 import type { Credentials } from "../sasl/credentials.ts";
 
+/** What a trusted proxy in front says of the client; absent is what it does not say. */
+export interface ClaimedClient {
+  /** Literal address; what is none is passed over. */
+  readonly address?: string;
+  readonly port?: number;
+  /** TTL as received, not yet decremented. */
+  readonly ttl?: number;
+  /** The other proxy's name for the session, logged beside ours. */
+  readonly sessionId?: string;
+}
+
 /** The client's side of a session as a dialogue sees it. */
 export interface ClientIo {
   /** The current reader; another one after startTls. */
@@ -32,6 +43,11 @@ export interface ClientIo {
    * max_auth_attempts. Throws SessionEnd("auth-attempts") when that was the last one.
    */
   countFailure(): void;
+  /**
+   * Take what the peer says of the client. Only there when the peer is in `proxy_trusted`: to nobody
+   * else is XCLIENT offered, and nobody else's words count.
+   */
+  adopt?(claim: ClaimedClient): void;
 }
 
 export interface FrontendContext {

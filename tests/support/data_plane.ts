@@ -73,6 +73,7 @@ export function snapshot(
       }]),
     ),
     defaultDestination: "old",
+    smtpPassthrough: null,
     normalize: "none",
     masterUserSeparators: ["%"],
     jwtUsernameClaim: "email",

@@ -243,6 +243,7 @@ export function snapshotFrom(
     listeners: [],
     destinations: {},
     defaultDestination: "test",
+    smtpPassthrough: null,
     normalize: "none",
     masterUserSeparators: ["%"],
     jwtUsernameClaim: "email",
