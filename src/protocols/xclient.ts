@@ -9,6 +9,17 @@ import type { ForwardedClient } from "./protocol.ts";
 const COMMAND_OCTETS = 512;
 const COMMAND = "XCLIENT";
 
+/** What Dovecot's login processes for POP3 and ManageSieve take, without listing it. */
+export const LOGIN_ATTRIBUTES: ReadonlySet<string> = new Set([
+  "ADDR",
+  "PORT",
+  "DESTADDR",
+  "DESTPORT",
+  "SESSION",
+  "TTL",
+  "CLIENT-TRANSPORT",
+]);
+
 /**
  * The commands that forward a client, without line ends, none longer than 512 octets with one. Only
  * attributes in `offered` (upper-case names, as the backend listed them) are sent; an empty list means
@@ -17,12 +28,13 @@ const COMMAND = "XCLIENT";
 export function xclientCommands(
   forwarded: ForwardedClient,
   offered: ReadonlySet<string>,
+  address: (address: string) => string = tagged,
 ): readonly string[] {
   const { hello } = forwarded;
   const all: readonly (readonly [string, string | null])[] = [
-    ["ADDR", tagged(forwarded.client.hostname)],
+    ["ADDR", address(forwarded.client.hostname)],
     ["PORT", String(forwarded.client.port)],
-    ["DESTADDR", tagged(forwarded.local.hostname)],
+    ["DESTADDR", address(forwarded.local.hostname)],
     ["DESTPORT", String(forwarded.local.port)],
     ["SESSION", forwarded.sessionId],
     ["TTL", String(forwarded.ttl)],
@@ -40,6 +52,30 @@ export function xclientCommands(
   );
 }
 
+/**
+ * Forward a client in POP3 or ManageSieve. `send` carries out one command and gives back the backend's
+ * words when it refuses; those of the last try are the result, null when the client is forwarded.
+ */
+export async function forwardBeforeLogin(
+  forwarded: ForwardedClient,
+  offered: ReadonlySet<string>,
+  send: (command: string) => Promise<string | null>,
+): Promise<string | null> {
+  let refused: string | null = null;
+  // Dovecot's login processes know an IPv6 address only without the tag, "Invalid parameters" with it.
+  const six = [forwarded.client, forwarded.local].some(({ hostname }) =>
+    hostname.includes(":")
+  );
+  for (const form of six ? [tagged, bare] : [tagged]) {
+    refused = null;
+    for (const command of xclientCommands(forwarded, offered, form)) {
+      refused ??= await send(command);
+    }
+    if (refused === null) break;
+  }
+  return refused;
+}
+
 /** RFC 3461 4: xtext. Everything but printable ASCII goes as hexchars of its UTF-8. */
 export function xtext(text: string): string {
   let encoded = "";
@@ -55,6 +91,10 @@ export function xtext(text: string): string {
 /** RFC 5321 4.1.3: an IPv6 address is told from a name by its tag. */
 function tagged(address: string): string {
   return address.includes(":") ? `IPV6:${address}` : address;
+}
+
+function bare(address: string): string {
+  return address;
 }
 
 function fold(attributes: readonly string[]): readonly string[] {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { ForwardedClient } from "./protocol.ts";
-import { xclientCommands, xtext } from "./xclient.ts";
+import { forwardBeforeLogin, xclientCommands, xtext } from "./xclient.ts";
 
 const FORWARDED: ForwardedClient = {
   sessionId: "01S",
@@ -73,4 +73,27 @@ Deno.test("xtext encodes all but printable ASCII, + and = too", () => {
   assert.equal(xtext("a+b=c d"), "a+2Bb+3Dc+20d");
   assert.equal(xtext("é\r\n\0"), "+C3+A9+0D+0A+00");
   assert.equal(xtext("[192.0.2.1]"), "[192.0.2.1]");
+});
+
+Deno.test("forwardBeforeLogin tries an IPv6 address with its tag, then without, and tells the last refusal", async () => {
+  const sent: string[] = [];
+  const send = (taken: (command: string) => boolean) => (command: string) => {
+    sent.push(command);
+    return Promise.resolve(taken(command) ? null : `no to ${sent.length}`);
+  };
+  const six = { ...FORWARDED, client: { hostname: "2001:db8::1", port: 1 } };
+  const only = new Set(["ADDR"]);
+  const bare = send((command) => !command.includes("IPV6:"));
+  assert.equal(await forwardBeforeLogin(six, only, bare), null);
+  assert.deepEqual(sent.splice(0), [
+    "XCLIENT ADDR=IPV6:2001:db8::1",
+    "XCLIENT ADDR=2001:db8::1",
+  ]);
+  assert.equal(await forwardBeforeLogin(six, only, send(() => true)), null);
+  assert.equal(sent.splice(0).length, 1);
+  const never = send(() => false);
+  assert.equal(await forwardBeforeLogin(six, only, never), "no to 2");
+  sent.length = 0;
+  assert.equal(await forwardBeforeLogin(FORWARDED, only, never), "no to 1");
+  assert.equal(await forwardBeforeLogin(six, new Set(), never), null);
 });
