@@ -12,12 +12,14 @@ interface Missing {
 
 const listeners = (draft: ConfigDraft) => Object.entries(draft.listener ?? {});
 
+const SPOKEN: ReadonlySet<string> = new Set(["imap", "managesieve"]);
+
 const MISSING: readonly Missing[] = [
   {
     *feature(draft) {
       for (const [name, listener] of listeners(draft)) {
         const protocol = listener?.protocol;
-        if (protocol !== undefined && protocol !== "imap") {
+        if (protocol !== undefined && !SPOKEN.has(protocol)) {
           yield [
             ["listener", name, "protocol"],
             `listeners for ${protocol} are`,
