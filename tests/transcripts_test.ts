@@ -1,9 +1,15 @@
 /** Every transcript under tests/transcripts/PROTOCOL/ is a test. */
 import { imap } from "../src/protocols/imap/imap.ts";
+import { pop3 } from "../src/protocols/pop3/pop3.ts";
+import { managesieve } from "../src/protocols/managesieve/managesieve.ts";
 import type { LineProtocol } from "../src/protocols/protocol.ts";
 import { parseTranscript, playTranscript } from "./support/transcript.ts";
 
-const PROTOCOLS: Readonly<Record<string, LineProtocol>> = { imap };
+const PROTOCOLS: Readonly<Record<string, LineProtocol>> = {
+  imap,
+  managesieve,
+  pop3,
+};
 const root = new URL("transcripts/", import.meta.url);
 
 for (const [folder, protocol] of Object.entries(PROTOCOLS)) {

@@ -12,7 +12,7 @@ interface Missing {
 
 const listeners = (draft: ConfigDraft) => Object.entries(draft.listener ?? {});
 
-const SPOKEN: ReadonlySet<string> = new Set(["imap", "managesieve"]);
+const SPOKEN: ReadonlySet<string> = new Set(["imap", "managesieve", "pop3"]);
 
 const MISSING: readonly Missing[] = [
   {

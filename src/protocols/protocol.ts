@@ -73,6 +73,8 @@ export interface Login {
   readonly method: string;
   /** In submission only. */
   readonly hello?: SmtpHello;
+  /** In POP3 only: the client has gone to UTF-8 mode (RFC 6856 2), where its backend has to be too. */
+  readonly utf8?: boolean;
   /**
    * Relay a challenge that the backend sent instead of a verdict (an OAuth error, RFC 7628 3.2.3)
    * and give back the client's answer, both decoded; null when the client aborted with `*`.

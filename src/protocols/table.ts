@@ -1,8 +1,14 @@
 import type { ProtocolName } from "../port/snapshot.ts";
 import { imap } from "./imap/imap.ts";
+import { managesieve } from "./managesieve/managesieve.ts";
+import { pop3 } from "./pop3/pop3.ts";
 import type { LineProtocol } from "./protocol.ts";
 
-const PROTOCOLS: Partial<Record<ProtocolName, LineProtocol>> = { imap };
+const PROTOCOLS: Partial<Record<ProtocolName, LineProtocol>> = {
+  imap,
+  managesieve,
+  pop3,
+};
 
 /** The dialogue of a protocol with a login, or undefined for one that has none. */
 export function findLineProtocol(name: ProtocolName): LineProtocol | undefined {

@@ -49,9 +49,7 @@ export async function replay(
     core.deadlines.after(snapshot.backendTimeout, () => attempt.timeOut());
   let deadline = limit();
   const asked: Login = {
-    ...helloOf(login),
-    credentials: login.credentials,
-    method: login.method,
+    ...login,
     async challenge(data) {
       // What the client takes to answer is not the backend's fault.
       deadline.cancel();
