@@ -12,7 +12,13 @@ interface Missing {
 
 const listeners = (draft: ConfigDraft) => Object.entries(draft.listener ?? {});
 
-const SPOKEN: ReadonlySet<string> = new Set(["imap", "managesieve", "pop3"]);
+const SPOKEN: ReadonlySet<string> = new Set([
+  "imap",
+  "managesieve",
+  "pop3",
+  "smtp",
+  "lmtp",
+]);
 
 const MISSING: readonly Missing[] = [
   {
@@ -23,19 +29,6 @@ const MISSING: readonly Missing[] = [
           yield [
             ["listener", name, "protocol"],
             `listeners for ${protocol} are`,
-          ];
-        }
-      }
-    },
-  },
-  {
-    *feature(draft) {
-      for (const [name, listener] of listeners(draft)) {
-        const mode = listener?.proxy_protocol;
-        if (mode !== undefined && mode !== "off") {
-          yield [
-            ["listener", name, "proxy_protocol"],
-            "the inbound PROXY protocol is",
           ];
         }
       }

@@ -8,17 +8,12 @@ const missing = (text: string) =>
     .map((line) => line.split(": ")[1]);
 
 Deno.test("refuseMissingFeatures names the key of each feature of a later version", () => {
-  const others = ["submission", "smtp", "lmtp", "http"];
+  const others = ["submission", "http"];
   for (const protocol of others) {
     const text =
       `${BASE}[listener.x]\nprotocol = "${protocol}"\nbind = ["127.0.0.1:0"]\ntls = "plain"\n`;
     assert.deepEqual(missing(text), ["listener.x.protocol"], protocol);
   }
-  const proxy = BASE.replace(
-    'tls = "implicit"\n',
-    'tls = "implicit"\nproxy_protocol = "optional"\nproxy_trusted = ["::/0"]\n',
-  );
-  assert.deepEqual(missing(proxy), ["listener.imap.proxy_protocol"]);
   for (const source of ["redis", "sql"]) {
     const text = BASE.replace('source = "file"', `source = "${source}"`);
     assert.deepEqual(missing(text), ["mapping.source"]);

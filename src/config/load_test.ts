@@ -60,7 +60,6 @@ source = "file"
     "c.toml:6: destination.legacy.tls_server_name",
     "c.toml:12: destination.legacy.protocol.pop3.port",
     "c.toml:13: destination.legacy.protocol.pop3.tls",
-    "c.toml:15: listener.lmtp.protocol",
     "c.toml:16: listener.lmtp.bind[1]",
     "c.toml:17: listener.lmtp.tls",
     "c.toml:18: mapping.file",

@@ -31,13 +31,13 @@ export const listenerSchema = z.object({
   }),
   proxy_protocol: key(oneOf(["off", "optional", "required"]).prefault("off"), {
     description:
-      "Whether a PROXY header comes before everything else: `optional` takes it when it is there, `required` drops connections without it. Only peers in `proxy_trusted` may send one.",
+      "Whether a PROXY header comes before everything else: `optional` takes it when it is there, `required` drops connections without it. Only peers in `proxy_trusted` may send one; with `optional`, one of them that sends nothing on a listener that speaks first is greeted after a second.",
   }),
   proxy_trusted: key(
     z.array(cidr(), expected("a list of address ranges")).prefault([]),
     {
       description:
-        "Peers that may say who the client is, by PROXY header, XCLIENT or ID. Required unless `proxy_protocol` is off.",
+        "Peers that may say who the client is, by PROXY header, XCLIENT or ID. IPv4 addresses are found in IPv4 ranges only. Required unless `proxy_protocol` is off.",
     },
   ),
   max_connections: key(whole(1, 10_000_000).prefault(8192), {

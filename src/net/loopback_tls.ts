@@ -58,8 +58,8 @@ export class LoopbackTls {
   }
 
   /**
-   * Upgrade `raw`, whose reader must have nothing buffered, and finish the handshake. `atLeast13`
-   * refuses clients that do not offer TLS 1.3. Closes `raw` and throws UpgradeFailed on failure.
+   * Upgrade `raw`, whose reader has taken nothing but the handshake's first bytes, and finish the
+   * handshake. `atLeast13` refuses clients that do not offer TLS 1.3. Closes `raw` and throws UpgradeFailed on failure.
    */
   async upgrade(
     raw: ByteStream,

@@ -59,13 +59,14 @@ export class ClientLeg {
 
   /**
    * Start TLS on the connection. A fresh reader follows, so nothing that came in clear can be taken
-   * for a command. Throws SessionEnd; the connection is closed then.
+   * for a command; without STARTTLS what waits is the handshake. Throws SessionEnd; the connection is
+   * closed then.
    */
   async upgrade(
     tls: LoopbackTls,
     how: { readonly atLeast13: boolean; readonly afterStartTls: boolean },
   ): Promise<void> {
-    if (this.#reader.buffered > 0) {
+    if (how.afterStartTls && this.#reader.buffered > 0) {
       // CVE-2011-0411: clear text pipelined behind STARTTLS
       throw new SessionEnd("cleartext-after-starttls");
     }

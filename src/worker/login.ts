@@ -301,7 +301,7 @@ async function refused(
 }
 
 /** A client that leaves while its login is under way is noticed, and what it pipelines waits in its reader. */
-function watchClient(session: Session): void {
+export function watchClient(session: Session): void {
   const { reader } = session.leg;
   const login = ++session.logins;
   // The number, not the attempt: this waits on into the bridge for as long as the client is silent.

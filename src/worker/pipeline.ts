@@ -8,6 +8,7 @@ import type {
   PreauthLimit,
 } from "../protocols/protocol.ts";
 import { SessionEnd } from "../protocols/session_end.ts";
+import { adopt, mayClaim, takeProxyHeader } from "./client_address.ts";
 import type { ClientLeg } from "./client_leg.ts";
 import type { WorkerCore } from "./core.ts";
 import { attemptLogin } from "./login.ts";
@@ -26,6 +27,9 @@ const FAREWELLS: Partial<Record<EndReason, PreauthLimit>> = {
 
 /**
  * The story of a session (spec section 3), from its accept to its close. Never rejects; the session's
+/** Who knows the words for the end of a session. */
+export type Parting = Pick<Frontend, "farewell">;
+
  * `ended` says why it is over, and its connections are closed.
  */
 export async function runSession(
@@ -39,6 +43,9 @@ export async function runSession(
     armPreauth(core, session, () => frontend);
     await startTls(core, session);
     frontend = protocol.frontend(clientIo(core, session), {
+    await takeProxyHeader(core, session);
+    // Counted before the handshake, so that a slow one is not free; refused in words behind it.
+    const limit = await core.limits.connection(session);
       listener: session.listener,
       snapshot,
       hostname: snapshot.hostname ?? session.local.hostname,
@@ -59,7 +66,11 @@ export async function runSession(
   }
 }
 
-async function startTls(core: WorkerCore, session: Session): Promise<void> {
+/** TLS where it comes first. Throws SessionEnd. */
+export async function startTls(
+  core: WorkerCore,
+  session: Session,
+): Promise<void> {
   if (session.listener.tls !== "implicit") return;
   if (await session.leg.handshake()) return;
   await upgrade(core, session.leg, false);
@@ -102,7 +113,11 @@ async function loginLoop(
   }
 }
 
-async function runBridge(core: WorkerCore, session: Session): Promise<void> {
+/** Copy both ways until the session is over. */
+export async function runBridge(
+  core: WorkerCore,
+  session: Session,
+): Promise<void> {
   const backend = session.backend!;
   const idle = watchIdle(
     core.deadlines,
@@ -136,13 +151,17 @@ function clientIo(core: WorkerCore, session: Session): ClientIo {
 function countFailure(session: Session): void {
   if (++session.failures >= session.listener.maxAuthAttempts) {
     throw new SessionEnd("auth-attempts");
+    ...(mayClaim(session)
+      ? { adopt: (claim) => adopt(core, session, claim) }
+      : {}),
   }
 }
 
-function armPreauth(
+/** Limit the time in which the client has to act; it is parted with in the words of `frontend`. */
+export function armPreauth(
   core: WorkerCore,
   session: Session,
-  frontend: () => Frontend | null,
+  frontend: () => Parting | null,
 ): void {
   const part = (reason: EndReason) => {
     session.mark(reason);
@@ -155,7 +174,7 @@ function armPreauth(
   );
 }
 
-function disarmPreauth(session: Session): void {
+export function disarmPreauth(session: Session): void {
   session.preauth?.cancel();
   session.part = null;
 }
@@ -163,7 +182,7 @@ function disarmPreauth(session: Session): void {
 async function fail(
   core: WorkerCore,
   session: Session,
-  frontend: Frontend | null,
+  frontend: Parting | null,
   error: unknown,
 ): Promise<void> {
   if (error instanceof LineTooLong) {
@@ -194,7 +213,7 @@ async function fail(
 async function partWith(
   core: WorkerCore,
   session: Session,
-  frontend: Frontend | null,
+  frontend: Parting | null,
 ): Promise<void> {
   const limit = FAREWELLS[session.ended!];
   const words = limit ? frontend?.farewell(limit) ?? "" : "";
@@ -205,5 +224,14 @@ async function partWith(
     // The client is gone: there is nobody to part with.
   }
   deadline.cancel();
+  await closeWith(core, session, words);
+}
+
+/** Say the last words and close, however slowly the client reads. */
+export async function closeWith(
+  core: WorkerCore,
+  session: Session,
+  words: string,
+): Promise<void> {
   session.leg.close();
 }

@@ -10,6 +10,7 @@ import {
   BackendFailure,
   type BackendOffer,
   type BackendVerdict,
+  type FailureStage,
   type ForwardedClient,
   type LineProtocol,
   type Login,
@@ -20,6 +21,15 @@ import type { Session } from "./session.ts";
 
 /** Between two tries to connect. */
 const RETRY_MS = 200;
+
+/** What is said on a leg once it is dialled and secured. */
+type Opener = Pick<LineProtocol, "openBackend">;
+
+/** A bridge in which the backend speaks first. */
+const SILENT: Opener = {
+  openBackend: () =>
+    Promise.resolve({ greeting: "", capabilities: new Set<string>() }),
+};
 
 /** A login cannot go on, through no fault of its credentials. */
 export class Unavailable extends Error {
@@ -39,7 +49,10 @@ export async function replay(
   leg: LegSnapshot,
 ): Promise<BackendVerdict> {
   const snapshot = core.generation.snapshot;
-  const forwarded = forwardedClient(session, snapshot, login);
+  const forwarded = {
+    ...forwardedClient(session, snapshot),
+    ...helloOf(login),
+  };
   const context: BackendContext = {
     leg,
     forwarded,
@@ -70,19 +83,54 @@ export async function replay(
     session.stage = "replay";
     return await protocol.authenticate(attempt.leg!, context, offer, asked);
   } catch (error) {
-    if (attempt.timedOut && error instanceof BackendFailure) {
-      throw new BackendFailure(
-        error.stage,
-        `timed out after ${snapshot.backendTimeout} ms (${error.message})`,
-      );
-    }
-    if (error instanceof Error && isConnectionError(error)) {
-      throw new BackendFailure("auth", `connection lost: ${error.message}`);
-    }
-    throw error;
+    throw faultOf(error, attempt, snapshot, "auth");
   } finally {
     deadline.cancel();
   }
+}
+
+/**
+ * Dial a leg that nothing is said on before the bridge; it is `attempt.leg` then. Takes at most
+ * `backend_timeout`. Throws DialFailed, BackendFailure or what cancelled the attempt.
+ */
+export async function connect(
+  core: WorkerCore,
+  session: Session,
+  attempt: Attempt,
+  leg: LegSnapshot,
+): Promise<void> {
+  const snapshot = core.generation.snapshot;
+  const forwarded = forwardedClient(session, snapshot);
+  const deadline = core.deadlines.after(
+    snapshot.backendTimeout,
+    () => attempt.timeOut(),
+  );
+  try {
+    await openTrusted(core, SILENT, session, attempt, { leg, forwarded });
+  } catch (error) {
+    throw faultOf(error, attempt, snapshot, "forwarding");
+  } finally {
+    deadline.cancel();
+  }
+}
+
+/** The failure that an error on a leg amounts to; `stage` is that of a lost connection. */
+function faultOf(
+  error: unknown,
+  attempt: Attempt,
+  { backendTimeout }: WorkerSnapshot,
+  stage: FailureStage,
+): unknown {
+  if (attempt.timedOut && error instanceof BackendFailure) {
+    return new BackendFailure(
+      error.stage,
+      `timed out after ${backendTimeout} ms (${error.message})`,
+    );
+  }
+  if (error instanceof Error && isConnectionError(error)) {
+    return new BackendFailure(stage, `connection lost: ${error.message}`);
+  }
+  return error;
 }
 
 /**
@@ -91,7 +139,7 @@ export async function replay(
  */
 async function openTrusted(
   core: WorkerCore,
-  protocol: LineProtocol,
+  protocol: Opener,
   session: Session,
   attempt: Attempt,
   context: BackendContext,
@@ -130,7 +178,7 @@ async function openTrusted(
  */
 async function openPinned(
   core: WorkerCore,
-  protocol: LineProtocol,
+  protocol: Opener,
   session: Session,
   attempt: Attempt,
   context: BackendContext,
@@ -153,7 +201,7 @@ async function openPinned(
 
 async function open(
   core: WorkerCore,
-  protocol: LineProtocol,
+  protocol: Opener,
   session: Session,
   attempt: Attempt,
   context: BackendContext,
@@ -166,20 +214,19 @@ async function open(
   attempt.leg = backend;
   // The limit may have struck between the connect and this line.
   if (attempt.signal.aborted) backend.close();
-  await prepareLeg(backend, leg, forwarded!);
+  // A connection that the proxy in front has for itself is none of a client's here either.
+  await prepareLeg(backend, leg, session.unnamed ? null : forwarded);
   return await protocol.openBackend(backend, context);
 }
 
 async function prepareLeg(
   leg: BackendLeg,
   { tls, forwarding }: LegSnapshot,
-  from: ForwardedClient,
+  from: ForwardedClient | null,
 ): Promise<void> {
   if (forwarding === "proxy") {
-    await writeAll(
-      leg.stream,
-      encodeProxyV2({ ...from, uniqueId: from.sessionId }),
-    );
+    const proxied = from && { ...from, uniqueId: from.sessionId };
+    await writeAll(leg.stream, encodeProxyV2(proxied));
   }
   if (tls === "implicit") await leg.startTls();
 }
@@ -209,9 +256,8 @@ function pickSource(leg: LegSnapshot): string | undefined {
 function forwardedClient(
   session: Session,
   snapshot: WorkerSnapshot,
-  login: Login,
 ): ForwardedClient {
-  const ttl = snapshot.proxyTtl - 1;
+  const ttl = (session.ttl ?? snapshot.proxyTtl) - 1;
   if (ttl < 1) {
     throw new Unavailable("the TTL of the proxy chain is used up: a loop?");
   }
@@ -221,7 +267,6 @@ function forwardedClient(
     local: session.local,
     secure: session.leg.secure,
     ttl,
-    ...helloOf(login),
   };
 }
 

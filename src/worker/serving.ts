@@ -1,3 +1,4 @@
+import { isPassThrough } from "../config/protocols.ts";
 import { abandon } from "../net/abandon.ts";
 import { canonicalAddress, formatEndpoint } from "../net/address.ts";
 import { type Bound, listenTcp, listenTls } from "../net/listen.ts";
@@ -10,6 +11,7 @@ import type {
 import { lineProtocol } from "../protocols/table.ts";
 import { ClientLeg } from "./client_leg.ts";
 import type { Generation, WorkerCore } from "./core.ts";
+import { runPassthrough } from "./passthrough.ts";
 import { runSession } from "./pipeline.ts";
 import { Session } from "./session.ts";
 
@@ -223,7 +225,10 @@ export class Serving {
     const { core } = this;
     core.sessions.add(session);
     this.#reportOpen(session);
-    await runSession(core, lineProtocol(session.listener.protocol), session);
+    const { protocol } = session.listener;
+    await (isPassThrough(protocol)
+      ? runPassthrough(core, session)
+      : runSession(core, lineProtocol(protocol), session));
     session.stage = "closed";
     if (session.unreported) reportChange(core, session);
     this.#reportClose(session);

@@ -37,10 +37,23 @@ export class Session {
   constructor(
     readonly id: string,
     readonly listener: ListenerSnapshot,
-    readonly client: SocketAddress,
-    readonly local: SocketAddress,
+  /** Whom the session is for: the peer, until a trusted one names another. */
+  client: SocketAddress;
+  /** The peer is a proxy that named nobody (LOCAL, UNKNOWN); the backend is told so. */
+  unnamed = false;
+  /** What a trusted peer calls the session. */
+  upstreamId: string | null = null;
+  /** TTL received from a trusted peer, not yet decremented; null where the chain starts here. */
+  ttl: number | null = null;
+
+    /** The other end of the connection. */
+    readonly peer: SocketAddress,
+    /** The address that the client connected to. */
+    public local: SocketAddress,
     readonly leg: ClientLeg,
-  ) {}
+  ) {
+    this.client = peer;
+  }
 
   /** The first reason given is the one that counts. */
   mark(reason: EndReason, detail?: string): void {
