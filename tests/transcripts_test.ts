@@ -2,6 +2,7 @@
 import { imap } from "../src/protocols/imap/imap.ts";
 import { pop3 } from "../src/protocols/pop3/pop3.ts";
 import { managesieve } from "../src/protocols/managesieve/managesieve.ts";
+import { submission } from "../src/protocols/submission/submission.ts";
 import type { LineProtocol } from "../src/protocols/protocol.ts";
 import { parseTranscript, playTranscript } from "./support/transcript.ts";
 
@@ -9,6 +10,7 @@ const PROTOCOLS: Readonly<Record<string, LineProtocol>> = {
   imap,
   managesieve,
   pop3,
+  submission,
 };
 const root = new URL("transcripts/", import.meta.url);
 

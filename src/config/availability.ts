@@ -16,6 +16,7 @@ const SPOKEN: ReadonlySet<string> = new Set([
   "imap",
   "managesieve",
   "pop3",
+  "submission",
   "smtp",
   "lmtp",
 ]);

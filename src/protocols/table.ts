@@ -3,11 +3,13 @@ import { imap } from "./imap/imap.ts";
 import { managesieve } from "./managesieve/managesieve.ts";
 import { pop3 } from "./pop3/pop3.ts";
 import type { LineProtocol } from "./protocol.ts";
+import { submission } from "./submission/submission.ts";
 
 const PROTOCOLS: Partial<Record<ProtocolName, LineProtocol>> = {
   imap,
   managesieve,
   pop3,
+  submission,
 };
 
 /** The dialogue of a protocol with a login, or undefined for one that has none. */

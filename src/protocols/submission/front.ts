@@ -1,0 +1,199 @@
+/** The dialogue with a submission client before its login (RFC 6409, RFC 5321 section 4). */
+import { LineTooLong } from "../../net/line_reader.ts";
+import type { SubmissionCapabilities } from "../../port/snapshot.ts";
+import { SASL_DATA_LIMIT } from "../../sasl/exchange.ts";
+import { ClientGone } from "../client_login.ts";
+import { type LoginGate, mayShowSecrets, mayStartTls } from "../login_gate.ts";
+import type {
+  AcceptedReply,
+  ClientIo,
+  Frontend,
+  FrontendContext,
+  Login,
+  PreauthLimit,
+  Refusal,
+  SmtpHello,
+} from "../protocol.ts";
+import { SessionEnd } from "../session_end.ts";
+import {
+  domainOf,
+  formatReply,
+  LINE_LIMIT,
+  parseCommand,
+  type SmtpCommand,
+} from "../smtp/wire.ts";
+import { readAuth, SubmissionLogin } from "./login.ts";
+import * as replies from "./replies.ts";
+
+// AUTH, a mechanism of 20 characters and the spaces, besides the data itself.
+const AUTH_LINE_LIMIT = SASL_DATA_LIMIT + 40;
+const AUTH = /^auth[ \t]/i;
+// RFC 5321 4.5.3.1.2; what may go into the proxy's own EHLO towards a backend.
+const FORWARDABLE_NAME = /^[\x21-\x7e]{1,255}$/;
+
+export class SubmissionFrontend implements Frontend {
+  readonly #io: ClientIo;
+  readonly #context: FrontendContext;
+  #hello: SmtpHello | null = null;
+  /** The last line ended without CR: what follows it, up to a proper end, belongs to it. */
+  #broken = false;
+
+  constructor(io: ClientIo, context: FrontendContext) {
+    this.#io = io;
+    this.#context = context;
+  }
+
+  /** RFC 5321 4.2 and 4.3.1. */
+  greet(): Promise<void> {
+    const { banner } = this.#capabilities;
+    return this.#io.write(`220 ${this.#host} ${banner}\r\n`);
+  }
+
+  async nextLogin(): Promise<Login | null> {
+    try {
+      for (;;) {
+        const command = await this.#read();
+        if (command === null) return null;
+        const outcome = command === "broken"
+          ? replies.BAD_LINE_END
+          : await this.#serve(command);
+        if (typeof outcome !== "string") return outcome;
+        if (outcome !== "") await this.#io.write(outcome);
+      }
+    } catch (error) {
+      if (error instanceof ClientGone) return null;
+      throw error;
+    }
+  }
+
+  success(_login: Login, reply: AcceptedReply): Uint8Array {
+    return new TextEncoder().encode(
+      replies.asLines([...reply.before, reply.text]),
+    );
+  }
+
+  async refuse(login: Login, reason: Refusal): Promise<"continue" | "close"> {
+    const aborted = login instanceof SubmissionLogin && login.aborted;
+    // RFC 4954 4: the answer to `*` is 501, whatever the backend called it.
+    await this.#io.write(
+      aborted && reason.kind === "refused"
+        ? replies.ABORTED
+        : replies.refusal(reason),
+    );
+    return reason.kind === "unavailable" ? "close" : "continue";
+  }
+
+  farewell(limit: PreauthLimit): string {
+    return replies.farewell(limit);
+  }
+
+  /** Null when the client went away; "broken" for a line that is none (RFC 5321 2.3.8). */
+  async #read(): Promise<SmtpCommand | "broken" | null> {
+    const line = await this.#io.reader.readLine(AUTH_LINE_LIMIT);
+    if (line === null) return null;
+    const { bytes, bare } = line;
+    const refused = bare || this.#broken;
+    this.#broken = bare;
+    if (bytes.length > LINE_LIMIT && !startsAuth(bytes)) {
+      throw new LineTooLong(LINE_LIMIT);
+    }
+    return refused ? "broken" : parseCommand(bytes) ?? "broken";
+  }
+
+  /** The answer to a command ("" when it has gone out already), or the login that it leads to. */
+  async #serve(
+    { verb, argument }: SmtpCommand,
+  ): Promise<string | SubmissionLogin> {
+    switch (verb) {
+      case "EHLO":
+      case "HELO":
+        return this.#greeted(verb, argument);
+      case "STARTTLS":
+        return await this.#startTls(argument);
+      case "AUTH":
+        // RFC 5321 4.1.4.
+        if (this.#hello === null) return replies.HELLO_FIRST;
+        return await readAuth(this.#io, this.#gate, this.#hello, argument);
+      case "NOOP": // RFC 5321 4.1.1.9: with any argument.
+        return replies.OK;
+      case "RSET":
+        return argument === "" ? replies.OK : replies.BAD_ARGUMENTS;
+      case "VRFY":
+        return argument === "" ? replies.BAD_ARGUMENTS : replies.CANNOT_VERIFY;
+      case "HELP":
+        return replies.HELP;
+      case "QUIT":
+        if (argument !== "") return replies.BAD_ARGUMENTS;
+        await this.#io.write(replies.BYE);
+        throw new SessionEnd("logout");
+      case "MAIL": // RFC 4954 6, RFC 6409 4.3
+      case "RCPT":
+      case "DATA":
+      case "BDAT":
+      case "BURL":
+        return replies.AUTHENTICATION_REQUIRED;
+      case "EXPN":
+      case "ETRN":
+      case "XCLIENT":
+        return replies.NOT_NOW;
+      default:
+        return replies.NO_SUCH_COMMAND;
+    }
+  }
+
+  /** RFC 5321 4.1.1.1. */
+  #greeted(verb: "EHLO" | "HELO", argument: string): string {
+    if (argument === "") return replies.BAD_ARGUMENTS;
+    const extended = verb === "EHLO";
+    // Old clients send names that are none; they are served, and not repeated to a backend.
+    const name = FORWARDABLE_NAME.test(argument) ? argument : null;
+    this.#hello = { name, extended };
+    return formatReply(250, [
+      this.#host,
+      ...extended ? keywords(this.#gate) : [],
+    ]);
+  }
+
+  async #startTls(argument: string): Promise<string> {
+    // RFC 3207 4: no parameters.
+    if (argument !== "") return replies.BAD_ARGUMENTS;
+    if (!mayStartTls(this.#gate)) return replies.NOT_NOW;
+    await this.#io.write(replies.GO_AHEAD);
+    await this.#io.startTls();
+    // RFC 3207 4.2.
+    this.#hello = null;
+    return "";
+  }
+
+  get #host(): string {
+    return domainOf(this.#context.hostname);
+  }
+
+  get #capabilities(): SubmissionCapabilities {
+    return this.#context.snapshot.capabilities.submission;
+  }
+
+  get #gate(): LoginGate<SubmissionCapabilities> {
+    return {
+      capabilities: this.#capabilities,
+      listener: this.#context.listener,
+      secure: this.#io.secure,
+    };
+  }
+}
+
+/** The EHLO keywords of this moment; AUTH comes last. */
+function keywords(gate: LoginGate<SubmissionCapabilities>): readonly string[] {
+  const { ehlo, sasl } = gate.capabilities;
+  return [
+    ...ehlo,
+    ...mayStartTls(gate) ? ["STARTTLS"] : [],
+    ...mayShowSecrets(gate) && sasl.length > 0
+      ? [`AUTH ${sasl.join(" ")}`]
+      : [],
+  ];
+}
+
+function startsAuth(line: Uint8Array): boolean {
+  return AUTH.test(String.fromCharCode(...line.subarray(0, 5)));
+}
