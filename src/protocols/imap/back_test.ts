@@ -1,56 +1,12 @@
 import assert from "node:assert/strict";
-import {
-  DialogueLeg,
-  FORWARDED,
-  legFrom,
-} from "../../../tests/support/dialogue_session.ts";
-import { MemoryStream } from "../../../tests/support/memory_stream.ts";
+import { bytes, meet as meetWith } from "../../../tests/support/one_sided.ts";
 import { SeededRandom } from "../../../tests/support/random.ts";
-import { passwordCredentials } from "../../sasl/password.ts";
-import { BackendFailure, type Login } from "../protocol.ts";
-import { openBackend } from "./back.ts";
-import { authenticate } from "./replay.ts";
+import { imap } from "./imap.ts";
 
-const bytes = (text: string) =>
-  Uint8Array.from(text, (char) => char.charCodeAt(0));
-
-const LOGIN: Login = {
-  credentials: passwordCredentials("alice", "secret")!,
-  method: "PLAIN",
-  challenge: () => Promise.resolve(null),
-};
-
-interface Outcome {
-  readonly result: string;
-  readonly written: string;
-}
-
-/** What becomes of a login at a backend that says just this, whatever it is told. */
-async function meet(
+const meet = (
   input: string | Uint8Array,
-  settings: Record<string, string> = {},
-): Promise<Outcome> {
-  const stream = new MemoryStream(
-    typeof input === "string" ? bytes(input) : input,
-  );
-  const leg = legFrom(new Map(Object.entries(settings)), "imap");
-  const io = new DialogueLeg(
-    stream,
-    false,
-    true,
-    new BackendFailure("starttls", "left over"),
-  );
-  const context = { leg, forwarded: FORWARDED };
-  let result: string;
-  try {
-    const offer = await openBackend(io, context);
-    result = (await authenticate(io, context, offer, LOGIN)).kind;
-  } catch (error) {
-    if (!(error instanceof BackendFailure)) throw error;
-    result = `${error.stage}: ${error.message}`;
-  }
-  return { result, written: stream.written };
-}
+  settings?: Record<string, string>,
+) => meetWith(imap, input, settings);
 
 const GREETING = "* OK [CAPABILITY IMAP4rev1 SASL-IR ID AUTH=PLAIN] hi\r\n";
 

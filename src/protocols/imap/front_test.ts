@@ -1,77 +1,17 @@
 import assert from "node:assert/strict";
 import {
-  DialogueLeg,
-  listenerFrom,
-  snapshotFrom,
-} from "../../../tests/support/dialogue_session.ts";
-import { MemoryStream } from "../../../tests/support/memory_stream.ts";
+  bytes,
+  leftBehindLogin,
+  speak as speakTo,
+} from "../../../tests/support/one_sided.ts";
 import { SeededRandom } from "../../../tests/support/random.ts";
-import { LineTooLong } from "../../net/line_reader.ts";
-import { SessionEnd } from "../session_end.ts";
-import { ImapFrontend } from "./front.ts";
+import { imap } from "./imap.ts";
 
-const bytes = (text: string) =>
-  Uint8Array.from(text, (char) => char.charCodeAt(0));
-
-interface Outcome {
-  /** Logins as `method|authzid|authcid|password` or `method|user|token`. */
-  readonly logins: string[];
-  /** Lines written, the greeting left out. */
-  readonly lines: string[];
-  readonly failures: number;
-  readonly end: string;
-}
-
-/** Speak to a frontend that refuses each login, until the client's bytes have run out. */
-async function speak(
+const speak = (
   input: string | Uint8Array,
   pieceSize?: () => number,
-  settings: Record<string, string> = {},
-): Promise<Outcome> {
-  const stream = new MemoryStream(
-    typeof input === "string" ? bytes(input) : input,
-    pieceSize,
-  );
-  const map = new Map(Object.entries(settings));
-  const listener = listenerFrom(map, "imap");
-  const leg = new DialogueLeg(
-    stream,
-    listener.tls === "implicit",
-    true,
-    new SessionEnd("cleartext-after-starttls"),
-  );
-  let failures = 0;
-  const io = Object.assign(leg, { countFailure: () => void failures++ });
-  const front = new ImapFrontend(io, {
-    listener,
-    snapshot: snapshotFrom(map),
-    hostname: "h",
-    sessionId: "s",
-  });
-  const logins: string[] = [];
-  let end = "gone";
-  try {
-    for (let login; (login = await front.nextLogin()) !== null;) {
-      const { credentials, method } = login;
-      logins.push(
-        credentials.kind === "password"
-          ? `${method}|${credentials.authzid}|${credentials.authcid}|${credentials.password.reveal()}`
-          : `${method}|${credentials.user}|${credentials.token.reveal()}`,
-      );
-      await front.refuse(login, { kind: "unavailable" });
-    }
-  } catch (error) {
-    if (error instanceof SessionEnd) end = error.reason;
-    else if (error instanceof LineTooLong) end = "line";
-    else throw error;
-  }
-  return {
-    logins,
-    lines: stream.written.split("\r\n").slice(0, -1),
-    failures,
-    end,
-  };
-}
+  settings?: Record<string, string>,
+) => speakTo(imap, input, pieceSize, settings);
 
 Deno.test("LOGIN reads the examples of RFC 3501 6.2.3 and 7.5 and RFC 7888 4", async () => {
   const { logins, lines } = await speak(
@@ -116,19 +56,10 @@ Deno.test("STARTTLS with clear text behind it ends the session", async () => {
 });
 
 Deno.test("nextLogin consumes nothing behind the login", async () => {
-  const stream = new MemoryStream(bytes("a LOGIN u p\r\nb NOOP\r\n"));
-  const leg = new DialogueLeg(stream, true, true, new Error());
-  const map = new Map<string, string>();
-  const io = Object.assign(leg, { countFailure: () => {} });
-  const context = {
-    listener: listenerFrom(map, "imap"),
-    snapshot: snapshotFrom(map),
-    hostname: "h",
-    sessionId: "s",
-  };
-  await new ImapFrontend(io, context).nextLogin();
-  assert.deepEqual(leg.reader.handOver().buffered, bytes("b NOOP\r\n"));
-  assert.equal(stream.written, "");
+  assert.deepEqual(
+    await leftBehindLogin(imap, "a LOGIN u p\r\nb NOOP\r\n"),
+    bytes("b NOOP\r\n"),
+  );
 });
 
 Deno.test("limits on lines, arguments, literals and AUTHENTICATE data hold at their exact values", async () => {
