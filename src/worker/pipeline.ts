@@ -25,11 +25,11 @@ const FAREWELLS: Partial<Record<EndReason, PreauthLimit>> = {
   "drained": "drain",
 };
 
-/**
- * The story of a session (spec section 3), from its accept to its close. Never rejects; the session's
 /** Who knows the words for the end of a session. */
 export type Parting = Pick<Frontend, "farewell">;
 
+/**
+ * The story of a session (spec section 3), from its accept to its close. Never rejects; the session's
  * `ended` says why it is over, and its connections are closed.
  */
 export async function runSession(
@@ -41,11 +41,9 @@ export async function runSession(
   let frontend: Frontend | null = null;
   try {
     armPreauth(core, session, () => frontend);
+    await takeProxyHeader(core, session);
     await startTls(core, session);
     frontend = protocol.frontend(clientIo(core, session), {
-    await takeProxyHeader(core, session);
-    // Counted before the handshake, so that a slow one is not free; refused in words behind it.
-    const limit = await core.limits.connection(session);
       listener: session.listener,
       snapshot,
       hostname: snapshot.hostname ?? session.local.hostname,
@@ -145,15 +143,15 @@ function clientIo(core: WorkerCore, session: Session): ClientIo {
     write: (data) => leg.write(data),
     startTls: () => upgrade(core, leg, true),
     countFailure: () => countFailure(session),
+    ...(mayClaim(session)
+      ? { adopt: (claim) => adopt(core, session, claim) }
+      : {}),
   };
 }
 
 function countFailure(session: Session): void {
   if (++session.failures >= session.listener.maxAuthAttempts) {
     throw new SessionEnd("auth-attempts");
-    ...(mayClaim(session)
-      ? { adopt: (claim) => adopt(core, session, claim) }
-      : {}),
   }
 }
 
@@ -179,7 +177,8 @@ export function disarmPreauth(session: Session): void {
   session.part = null;
 }
 
-async function fail(
+/** Take an error for the session's end and part with the client. */
+export async function fail(
   core: WorkerCore,
   session: Session,
   frontend: Parting | null,
@@ -209,7 +208,7 @@ async function fail(
   await partWith(core, session, frontend);
 }
 
-/** Say what the protocol says for the session's end, if anything, then close, however slowly the client reads. */
+/** Say what the protocol says for the session's end, if anything, then close. */
 async function partWith(
   core: WorkerCore,
   session: Session,
@@ -217,13 +216,6 @@ async function partWith(
 ): Promise<void> {
   const limit = FAREWELLS[session.ended!];
   const words = limit ? frontend?.farewell(limit) ?? "" : "";
-  const deadline = core.deadlines.after(FAREWELL_MS, () => session.leg.close());
-  try {
-    if (words !== "") await session.leg.write(words);
-  } catch {
-    // The client is gone: there is nobody to part with.
-  }
-  deadline.cancel();
   await closeWith(core, session, words);
 }
 
@@ -233,5 +225,12 @@ export async function closeWith(
   session: Session,
   words: string,
 ): Promise<void> {
+  const deadline = core.deadlines.after(FAREWELL_MS, () => session.leg.close());
+  try {
+    if (words !== "") await session.leg.write(words);
+  } catch {
+    // The client is gone: there is nobody to part with.
+  }
+  deadline.cancel();
   session.leg.close();
 }

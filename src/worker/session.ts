@@ -34,9 +34,6 @@ export class Session {
   reportedBytes = 0;
   readonly flow: Flow = { forward: 0, backward: 0, active: false };
 
-  constructor(
-    readonly id: string,
-    readonly listener: ListenerSnapshot,
   /** Whom the session is for: the peer, until a trusted one names another. */
   client: SocketAddress;
   /** The peer is a proxy that named nobody (LOCAL, UNKNOWN); the backend is told so. */
@@ -46,6 +43,9 @@ export class Session {
   /** TTL received from a trusted peer, not yet decremented; null where the chain starts here. */
   ttl: number | null = null;
 
+  constructor(
+    readonly id: string,
+    readonly listener: ListenerSnapshot,
     /** The other end of the connection. */
     readonly peer: SocketAddress,
     /** The address that the client connected to. */
