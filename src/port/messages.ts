@@ -95,6 +95,10 @@ export interface SessionChanged {
   /** Normalized identifier; null when the login that named it was refused. */
   readonly identifier?: string | null;
   readonly destination?: string | null;
+  /** The client as a trusted proxy names it, in the form of SessionOpened. */
+  readonly peer?: string;
+  /** That proxy's own name for the session. */
+  readonly upstreamId?: string;
   readonly bytesIn?: number;
   readonly bytesOut?: number;
 }
@@ -103,10 +107,6 @@ export interface SessionClosed {
   readonly kind: "close";
   readonly id: string;
   readonly reason: EndReason;
-  /** The client as a trusted proxy names it, in the form of SessionOpened. */
-  readonly peer?: string;
-  /** That proxy's own name for the session. */
-  readonly upstreamId?: string;
   /** Client to backend, then backend to client. */
   readonly bytesIn: number;
   readonly bytesOut: number;

@@ -131,6 +131,8 @@ export interface WorkerSnapshot {
   readonly listeners: readonly ListenerSnapshot[];
   readonly destinations: Readonly<Record<string, DestinationSnapshot>>;
   readonly defaultDestination: string;
+  /** Where smtp and lmtp listeners are bridged to; null when there are none. */
+  readonly smtpPassthrough: string | null;
   readonly normalize: "none" | "lowercase";
   readonly masterUserSeparators: readonly string[];
   readonly jwtUsernameClaim: string;
@@ -142,8 +144,6 @@ export interface WorkerSnapshot {
    */
   readonly trustRoots: readonly string[];
   readonly minTlsVersion: "1.2" | "1.3";
-  /** Where smtp and lmtp listeners are bridged to; null when there are none. */
-  readonly smtpPassthrough: string | null;
   readonly bridgeIdle: number;
   readonly backendTimeout: number;
   readonly connectRetries: number;
