@@ -3,7 +3,7 @@
  * ManageSieve too): how a backend that trusts this host is told who the client is.
  */
 import { encodeUtf8 } from "../sasl/text.ts";
-import type { ForwardedClient } from "./protocol.ts";
+import type { ClaimedClient, ForwardedClient } from "./protocol.ts";
 
 /** RFC 5321 4.5.3.1.4, the line end included; Postfix splits no other way. */
 const COMMAND_OCTETS = 512;
@@ -74,6 +74,45 @@ export async function forwardBeforeLogin(
     if (refused === null) break;
   }
   return refused;
+}
+
+/**
+ * What a trusted peer's XCLIENT says, from its `NAME=value` words. Names that are not known are passed
+ * over, as Dovecot does, and so are values in brackets, by which Postfix says that it knows none.
+ * Null where a word has another form.
+ */
+export function readXclient(words: readonly string[]): ClaimedClient | null {
+  const given = new Map<string, string>();
+  for (const word of words) {
+    const [, name = "", encoded = ""] = /^([A-Za-z-]+)=(.*)$/.exec(word) ?? [];
+    const value = fromXtext(encoded);
+    if (name === "" || value === null) return null;
+    if (!/^\[.*\]$/.test(value)) given.set(name.toUpperCase(), value);
+  }
+  const address = given.get("ADDR")?.replace(/^IPV6:/i, "");
+  const port = wholeNumber(given.get("PORT"));
+  const ttl = wholeNumber(given.get("TTL"));
+  const sessionId = given.get("SESSION");
+  return {
+    ...address === undefined ? {} : { address },
+    ...port === undefined ? {} : { port },
+    ...ttl === undefined ? {} : { ttl },
+    ...sessionId === undefined ? {} : { sessionId },
+  };
+}
+
+function wholeNumber(text = ""): number | undefined {
+  return /^\d{1,10}$/.test(text) ? Number(text) : undefined;
+}
+
+/** Null when it is none, or stands for what is no printable text of one line. */
+function fromXtext(text: string): string | null {
+  if (!/^(?:[!-*,-<>-~]|\+[0-9A-F]{2})*$/.test(text)) return null;
+  const plain = text.replaceAll(
+    /\+([0-9A-F]{2})/g,
+    (_, hex: string) => String.fromCharCode(parseInt(hex, 16)),
+  );
+  return /^[\x20-\x7e]*$/.test(plain) ? plain : null;
 }
 
 /** RFC 3461 4: xtext. Everything but printable ASCII goes as hexchars of its UTF-8. */

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import type { ForwardedClient } from "./protocol.ts";
-import { forwardBeforeLogin, xclientCommands, xtext } from "./xclient.ts";
+import {
+  forwardBeforeLogin,
+  readXclient,
+  xclientCommands,
+  xtext,
+} from "./xclient.ts";
 
 const FORWARDED: ForwardedClient = {
   sessionId: "01S",
@@ -96,4 +101,29 @@ Deno.test("forwardBeforeLogin tries an IPv6 address with its tag, then without, 
   sent.length = 0;
   assert.equal(await forwardBeforeLogin(FORWARDED, only, never), "no to 1");
   assert.equal(await forwardBeforeLogin(six, new Set(), never), null);
+});
+
+Deno.test("readXclient reads what xclientCommands writes, and Dovecot's form of an IPv6 address", () => {
+  const [command = ""] = xclientCommands(
+    { ...FORWARDED, sessionId: "a+b=c" },
+    ALL,
+  );
+  const claim = { address: "192.0.2.1", port: 4711, ttl: 4 };
+  assert.deepEqual(readXclient(command.split(" ").slice(1)), {
+    ...claim,
+    sessionId: "a+b=c",
+  });
+  for (const form of ["ADDR=IPV6:2001:db8::1", "addr=2001:db8::1"]) {
+    assert.deepEqual(readXclient([form]), { address: "2001:db8::1" });
+  }
+});
+
+Deno.test("readXclient passes over what it does not know and refuses what has no form", () => {
+  assert.deepEqual(
+    readXclient(["ADDR=[UNAVAILABLE]", "LOGIN=root", "PORT=x", "TTL=", "X="]),
+    {},
+  );
+  for (const word of ["", "ADDR", "=x", "ADDR=a=b", "ADDR=+2", "ADDR=+0A"]) {
+    assert.equal(readXclient([word]), null, word);
+  }
 });
