@@ -13,6 +13,7 @@ import {
   type BackendContext,
   BackendFailure,
   type BackendIo,
+  type ClaimedClient,
   type ForwardedClient,
   type Frontend,
   type LineProtocol,
@@ -43,6 +44,9 @@ export class DialogueSession {
     );
     const io = Object.assign(leg, {
       countFailure: () => this.#countFailure(listener),
+      ...(this.settings.get("trusted") === "true"
+        ? { adopt: (claim: ClaimedClient) => this.#adopt(claim) }
+        : {}),
     });
     const frontend = this.protocol.frontend(io, {
       listener,
@@ -116,6 +120,10 @@ export class DialogueSession {
     } finally {
       closeQuietly(conn);
     }
+  }
+
+  #adopt({ address, port, ttl, sessionId }: ClaimedClient): void {
+    this.events.put(`adopt ${address} ${port} ${ttl} ${sessionId}`);
   }
 
   #countFailure(listener: ListenerSnapshot): void {

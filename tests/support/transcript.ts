@@ -8,7 +8,8 @@
  *     C= "…"    as JSON, one byte for each character, no line end added; BS= likewise
  *     C-  BS-   that side closes     S-  BC-    that side finds the connection closed
  *     ! event   what the session noted next: `failure`, `end REASON`,
- *                                  `backend-failure STAGE`, `forwarding-refused`
+ *                                  `backend-failure STAGE`, `forwarding-refused`,
+ *                                  `adopt ADDRESS PORT TTL SESSION`
  */
 import assert from "node:assert/strict";
 import type { LineProtocol } from "../../src/protocols/protocol.ts";

@@ -4,6 +4,7 @@ import { ClientGone, ClientLogin, readCredentials } from "../client_login.ts";
 import { mayShowSecrets, mayStartTls } from "../login_gate.ts";
 import type {
   AcceptedReply,
+  ClaimedClient,
   ClientIo,
   Frontend,
   FrontendContext,
@@ -12,6 +13,7 @@ import type {
   Refusal,
 } from "../protocol.ts";
 import { SessionEnd } from "../session_end.ts";
+import { readXclient } from "../xclient.ts";
 import { type Command, readAnswer, readCommand } from "./command.ts";
 import {
   acceptance,
@@ -28,6 +30,7 @@ import {
 import { encodeString, type Token } from "./wire.ts";
 
 const SYNTAX_ERROR = no("Syntax error");
+const NOT_ALLOWED = no("Command unknown or not allowed before login");
 const encoder = new TextEncoder();
 
 /** What a command leads to: the next one, or a login. */
@@ -98,10 +101,11 @@ export class ManageSieveFrontend implements Frontend {
         throw new SessionEnd("logout");
       case "STARTTLS":
         return await this.#startTls(args);
+      case "XCLIENT":
+        if (this.#io.adopt) return await this.#adopt(args, this.#io.adopt);
+        return await this.#say(NOT_ALLOWED);
       default:
-        return await this.#say(
-          no("Command unknown or not allowed before login"),
-        );
+        return await this.#say(NOT_ALLOWED);
     }
   }
 
@@ -115,6 +119,17 @@ export class ManageSieveFrontend implements Frontend {
     await this.#io.startTls();
     // What was announced in clear is announced again, unasked.
     return await this.#capabilities("TLS negotiation successful");
+  }
+
+  /** A trusted proxy names its client, in Dovecot's form. */
+  #adopt(
+    args: readonly Token[],
+    adopt: (claim: ClaimedClient) => void,
+  ): Promise<"next"> {
+    const claim = readXclient(args.map(({ text }) => text));
+    if (claim === null) return this.#say(SYNTAX_ERROR);
+    adopt(claim);
+    return this.#say(ok("Updated"));
   }
 
   /** RFC 5804 2.1. */
@@ -152,7 +167,8 @@ export class ManageSieveFrontend implements Frontend {
   }
 
   #capabilities(done: string): Promise<"next"> {
-    return this.#say(`${capabilityBlock(this.#gate())}${ok(done)}`);
+    const trusted = this.#io.adopt !== undefined;
+    return this.#say(`${capabilityBlock(this.#gate(), trusted)}${ok(done)}`);
   }
 
   async #say(text: string): Promise<"next"> {

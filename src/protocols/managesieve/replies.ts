@@ -36,8 +36,14 @@ export function farewell(limit: PreauthLimit): string {
   return FAREWELLS[limit];
 }
 
-/** RFC 5804 1.7 and 2.4: the capabilities of this moment, without the OK that ends them. */
-export function capabilityBlock(gate: ManageSieveGate): string {
+/**
+ * RFC 5804 1.7 and 2.4: the capabilities of this moment, without the OK that ends them. A `trusted`
+ * peer may say who its client is.
+ */
+export function capabilityBlock(
+  gate: ManageSieveGate,
+  trusted: boolean,
+): string {
   const { implementation, sieve, sasl } = gate.capabilities;
   // RFC 5804 1.7: an empty list, not a missing line, where no mechanism may be used now.
   const mechanisms = mayShowSecrets(gate) ? sasl : [];
@@ -47,6 +53,7 @@ export function capabilityBlock(gate: ManageSieveGate): string {
     ["SASL", mechanisms.join(" ")],
     ["SIEVE", sieve.join(" ")],
     ...mayStartTls(gate) ? [["STARTTLS"]] : [],
+    ...trusted ? [["XCLIENT"]] : [],
   ];
   return lines.map((words) =>
     `${words.map((word) => encodeString(word, "server")).join(" ")}\r\n`
