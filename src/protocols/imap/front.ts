@@ -16,6 +16,7 @@ import {
   type ImapGate,
   nonSyncLiteralLimit,
 } from "./capabilities.ts";
+import { claimedClient } from "./claimed_client.ts";
 import { Command } from "./command.ts";
 import { ImapLogin, readAuthenticate, readLogin } from "./login.ts";
 import {
@@ -121,11 +122,13 @@ export class ImapFrontend implements Frontend {
         command.end();
         await this.#say(`${LOGOUT_BYE}${tag} OK LOGOUT completed\r\n`);
         throw new SessionEnd("logout");
-      case "ID": // RFC 2971 3.1
+      case "ID": { // RFC 2971 3.1
         command.space();
-        await command.idParameters();
+        const fields = await command.idParameters();
         command.end();
+        this.#io.adopt?.(claimedClient(fields));
         return await this.#say(`${ID_REPLY}${tag} OK ID completed\r\n`);
+      }
       case "STARTTLS":
         return await this.#startTls(tag, command);
       case "LOGIN":
