@@ -1,3 +1,4 @@
+import manifest from "../../deno.json" with { type: "json" };
 import type { AdminServer } from "../admin/server.ts";
 import { startAdmin } from "../admin/server.ts";
 import {
@@ -25,6 +26,8 @@ import { ControlError, type Readiness } from "./api.ts";
 import { assemble, type LegName } from "./assemble.ts";
 import { BindError, bindNamed, Binds } from "./binds.ts";
 import { ImapProbe } from "./imap_probe.ts";
+import { certificateExpiries } from "./gauges.ts";
+import { MemoryTrim } from "./memory_trim.ts";
 import type { Parts } from "./parts.ts";
 import { Plane, type Reloader } from "./plane.ts";
 import { resourceHost } from "./resource_host.ts";
@@ -57,6 +60,9 @@ export class Daemon implements Reloader {
   #running: Running | null = null;
   #admin: AdminServer | null = null;
   #draining = false;
+  #lastReloadDone = true;
+  /** Milliseconds since the epoch. */
+  #loadedAt = 0;
   #generation = 0;
   /** Changes are applied one after the other. */
   #applying: Promise<unknown> = Promise.resolve();
@@ -64,6 +70,7 @@ export class Daemon implements Reloader {
   readonly #service: ServiceManager;
   readonly #probe = new ImapProbe();
   readonly #roots = new RootFinder();
+  readonly #trim: MemoryTrim;
 
   private constructor(
     private readonly file: string,
@@ -72,6 +79,7 @@ export class Daemon implements Reloader {
     private readonly parts: Parts,
     private readonly selfSigned: PemPair,
   ) {
+    this.#trim = new MemoryTrim(() => parts.metrics.value("sessions_ended"));
     this.#service = new ServiceManager(
       env,
       (reason) => log.warn("service_manager", { reason }),
@@ -100,8 +108,8 @@ export class Daemon implements Reloader {
       shorten,
       (leg) => void daemon.#findRoot(leg),
     );
-    parts.metrics.gauge("config_generation", () => daemon.#generation);
     const daemon = new Daemon(file, env, log, parts, selfSigned);
+    daemon.#provideGauges();
     await daemon.#begin(config, resources);
     return daemon;
   }
@@ -151,6 +159,7 @@ export class Daemon implements Reloader {
     const { log, supervisor, holds, breakers, store } = this.parts;
     clearInterval(this.#metricsTimer);
     this.#probe.close();
+    this.#trim.close();
     supervisor.stop();
     holds.close();
     breakers.close();
@@ -164,9 +173,11 @@ export class Daemon implements Reloader {
     const { log, supervisor } = this.parts;
     await supervisor.start();
     await this.#put(config, resources);
+    this.#loadedAt = Date.now();
     this.#startAdmin(config, resources);
     this.#metricsTimer = setInterval(() => this.#logMetrics(), METRICS_MS);
     log.info("ready", { workers: supervisor.size, pid: Deno.pid });
+    this.#trim.start();
     this.#tellReady();
     this.#service.startWatchdog(() => true);
     this.#startProbe();
@@ -238,12 +249,15 @@ export class Daemon implements Reloader {
       log.level = effectiveLogLevel(config.server.log_level, this.env);
       this.#renewAdminCertificate();
       this.#startProbe();
+      this.#lastReloadDone = true;
+      this.#loadedAt = Date.now();
       const note = restart.length === 0
         ? "everything is in force"
         : `needs a restart: ${restart.join(", ")}`;
       log.info("config_reloaded", { note });
       return { reloaded: true, note };
     } catch (error) {
+      this.#lastReloadDone = false;
       if (error instanceof ConfigRefused || error instanceof BindError) {
         this.parts.metrics.add("config_reload_failures");
         log.error("config_refused", { reason: error.message });
@@ -363,6 +377,29 @@ export class Daemon implements Reloader {
       this.#service.status(`draining: ${registry.active} sessions`);
       await new Promise((resolve) => setTimeout(resolve, DRAIN_LOOK_MS));
     }
+  }
+
+  #provideGauges(): void {
+    const { metrics } = this.parts;
+    metrics.gauge("config_generation", () => this.#generation);
+    metrics.gauge(
+      "config_last_reload_successful",
+      () => this.#lastReloadDone ? 1 : 0,
+    );
+    metrics.gauge(
+      "config_last_reload_success_timestamp_seconds",
+      () => this.#loadedAt / 1000,
+    );
+    metrics.gauge(
+      "certificate_expiry_timestamp_seconds",
+      () => certificateExpiries(this.#running?.resources.certificates ?? []),
+    );
+    const values = [
+      manifest.version,
+      Deno.version.deno,
+      Deno.build.target,
+    ];
+    metrics.gauge("build", () => [{ values, value: 1 }]);
   }
 
   #logMetrics(): void {

@@ -1,4 +1,4 @@
-/** The few socket calls that the runtime does not have, through libc. Linux only. */
+/** The few system calls that the runtime does not have, through libc. Linux only. */
 
 const SYMBOLS = {
   getsockopt: {
@@ -12,6 +12,7 @@ const SYMBOLS = {
   getpeername: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   shutdown: { parameters: ["i32", "i32"], result: "i32" },
+  malloc_trim: { parameters: ["usize"], result: "i32" },
 } as const;
 
 type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
@@ -27,6 +28,11 @@ export function libc(): Libc | null {
   } catch {
     return loaded = null;
   }
+}
+
+/** Give freed memory back to the system: malloc_trim(3). */
+export function trimMemory(): void {
+  libc()?.malloc_trim(0n);
 }
 
 /** Every file descriptor of the process, sockets and others. */
