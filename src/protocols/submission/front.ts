@@ -22,6 +22,7 @@ import {
   parseCommand,
   type SmtpCommand,
 } from "../smtp/wire.ts";
+import { readXclient } from "../xclient.ts";
 import { readAuth, SubmissionLogin } from "./login.ts";
 import * as replies from "./replies.ts";
 
@@ -43,10 +44,14 @@ export class SubmissionFrontend implements Frontend {
     this.#context = context;
   }
 
-  /** RFC 5321 4.2 and 4.3.1. */
   greet(): Promise<void> {
+    return this.#io.write(this.#greeting);
+  }
+
+  /** RFC 5321 4.2 and 4.3.1. */
+  get #greeting(): string {
     const { banner } = this.#capabilities;
-    return this.#io.write(`220 ${this.#host} ${banner}\r\n`);
+    return `220 ${this.#host} ${banner}\r\n`;
   }
 
   async nextLogin(): Promise<Login | null> {
@@ -132,9 +137,10 @@ export class SubmissionFrontend implements Frontend {
       case "BDAT":
       case "BURL":
         return replies.AUTHENTICATION_REQUIRED;
+      case "XCLIENT":
+        return this.#claimed(argument);
       case "EXPN":
       case "ETRN":
-      case "XCLIENT":
         return replies.NOT_NOW;
       default:
         return replies.NO_SUCH_COMMAND;
@@ -150,7 +156,7 @@ export class SubmissionFrontend implements Frontend {
     this.#hello = { name, extended };
     return formatReply(250, [
       this.#host,
-      ...extended ? keywords(this.#gate) : [],
+      ...extended ? keywords(this.#gate, this.#io.adopt !== undefined) : [],
     ]);
   }
 
@@ -163,6 +169,16 @@ export class SubmissionFrontend implements Frontend {
     // RFC 3207 4.2.
     this.#hello = null;
     return "";
+  }
+
+  /** A trusted proxy names the client; as in Postfix, the session begins anew with the greeting. */
+  #claimed(argument: string): string {
+    if (!this.#io.adopt) return replies.NOT_NOW;
+    const claim = readXclient(argument.split(" "));
+    if (claim === null) return replies.BAD_ARGUMENTS;
+    this.#io.adopt(claim);
+    this.#hello = null;
+    return this.#greeting;
   }
 
   get #host(): string {
@@ -182,11 +198,15 @@ export class SubmissionFrontend implements Frontend {
   }
 }
 
-/** The EHLO keywords of this moment; AUTH comes last. */
-function keywords(gate: LoginGate<SubmissionCapabilities>): readonly string[] {
+/** The EHLO keywords of this moment; AUTH comes last. `trusted`: the peer may name another client. */
+function keywords(
+  gate: LoginGate<SubmissionCapabilities>,
+  trusted: boolean,
+): readonly string[] {
   const { ehlo, sasl } = gate.capabilities;
   return [
     ...ehlo,
+    ...trusted ? ["XCLIENT ADDR PORT SESSION TTL"] : [],
     ...mayStartTls(gate) ? ["STARTTLS"] : [],
     ...mayShowSecrets(gate) && sasl.length > 0
       ? [`AUTH ${sasl.join(" ")}`]
