@@ -4,12 +4,25 @@ import { PASSWORD, type Table } from "./proxy_config.ts";
 import { freePorts } from "./ports.ts";
 import { until, within } from "./wait.ts";
 
+/** What Dovecot calls a protocol and its listeners. */
+const SERVICES = {
+  imap: { protocol: "imap", login: "imap-login", clear: "imap", tls: "imaps" },
+  pop3: { protocol: "pop3", login: "pop3-login", clear: "pop3", tls: "pop3s" },
+} as const;
+
+export type DovecotProtocol = keyof typeof SERVICES;
+
+/** Where a protocol is served; the first one takes STARTTLS. */
+type Ports = { readonly clear: number; readonly tls: number };
+
 export interface DovecotOptions {
   readonly name: string;
   readonly folder: string;
   readonly authority: Authority;
   /** How it learns the client's address: a PROXY header on every connection, or ID from trusted networks. */
   readonly forwarding: "proxy" | "xclient" | "none";
+  /** What it serves; IMAP alone when not given. */
+  readonly protocols?: readonly DovecotProtocol[];
   /** A login is refused without a client certificate of the authority. */
   readonly clientCertificate?: boolean;
 }
@@ -28,8 +41,7 @@ export class Dovecot implements AsyncDisposable {
   private constructor(
     readonly options: DovecotOptions,
     private readonly folder: string,
-    readonly imapsPort: number,
-    readonly imapPort: number,
+    private readonly ports: ReadonlyMap<DovecotProtocol, Ports>,
     private readonly process: Deno.ChildProcess,
   ) {}
 
@@ -40,11 +52,15 @@ export class Dovecot implements AsyncDisposable {
     const certificate = await options.authority.issue(["backend.test"], {
       file: `dovecot-${options.name}`,
     });
-    const [imaps, imap] = freePorts(2) as [number, number];
+    const protocols = options.protocols ?? ["imap"];
+    const free = freePorts(2 * protocols.length);
+    const ports = new Map(
+      protocols.map((name) => [name, { clear: free.pop()!, tls: free.pop()! }]),
+    );
     const config = `${folder}/dovecot.conf`;
     await Deno.writeTextFile(
       config,
-      configuration(options, folder, certificate, imaps, imap),
+      configuration(options, folder, certificate, ports),
     );
     const process = new Deno.Command("/usr/sbin/dovecot", {
       args: ["-F", "-c", config],
@@ -52,9 +68,14 @@ export class Dovecot implements AsyncDisposable {
       stdout: "null",
       stderr: "null",
     }).spawn();
-    const server = new Dovecot(options, folder, imaps, imap, process);
+    const server = new Dovecot(options, folder, ports, process);
     try {
-      await until(`the start of Dovecot ${options.name}`, () => answers(imap));
+      for (const { clear } of ports.values()) {
+        await until(
+          `the start of Dovecot ${options.name}`,
+          () => answers(clear),
+        );
+      }
     } catch (error) {
       const log = server.log();
       await server[Symbol.asyncDispose]();
@@ -65,13 +86,16 @@ export class Dovecot implements AsyncDisposable {
 
   /** This server as a destination of the proxy's configuration. */
   destination(tls: "implicit" | "starttls" = "implicit"): Table {
-    const port = tls === "implicit" ? this.imapsPort : this.imapPort;
+    const legs = [...this.ports].map(([name, port]) => [
+      name,
+      { port: tls === "implicit" ? port.tls : port.clear, tls },
+    ]);
     return {
       host: "127.0.0.1",
       tls_server_name: "backend.test",
       proxy_protocol: this.options.forwarding === "proxy",
       forwarding: this.options.forwarding,
-      protocol: { imap: { port, tls } },
+      protocol: Object.fromEntries(legs),
     };
   }
 
@@ -140,13 +164,14 @@ function configuration(
   options: DovecotOptions,
   folder: string,
   certificate: { certFile: string; keyFile: string },
-  imaps: number,
-  imap: number,
+  ports: ReadonlyMap<DovecotProtocol, Ports>,
 ): string {
   const user = ROOT ? "nobody" : Deno.env.get("USER") ?? "";
   const haproxy = options.forwarding === "proxy" ? "haproxy = yes" : "";
   return `
-protocols = imap
+protocols = ${
+    [...ports.keys()].map((name) => SERVICES[name].protocol).join(" ")
+  }
 base_dir = ${folder}/run
 state_dir = ${folder}/state
 log_path = ${folder}/dovecot.log
@@ -180,21 +205,32 @@ userdb {
   driver = static
   args = uid=${user} gid=${ROOT ? "nogroup" : user} home=${folder}/mail/%u
 }
-service imap-login {
+${[...ports].map(([name, port]) => loginService(name, port, haproxy)).join("")}
+${ROOT ? "" : "service anvil {\n  chroot =\n}"}
+`;
+}
+
+function loginService(
+  name: DovecotProtocol,
+  port: Ports,
+  haproxy: string,
+): string {
+  const { login, clear, tls } = SERVICES[name];
+  return `
+service ${login} {
   ${ROOT ? "" : "chroot ="}
-  inet_listener imap {
+  inet_listener ${clear} {
     address = 127.0.0.1
-    port = ${imap}
+    port = ${port.clear}
     ${haproxy}
   }
-  inet_listener imaps {
+  inet_listener ${tls} {
     address = 127.0.0.1
-    port = ${imaps}
+    port = ${port.tls}
     ssl = yes
     ${haproxy}
   }
 }
-${ROOT ? "" : "service anvil {\n  chroot =\n}"}
 `;
 }
 

@@ -1,6 +1,6 @@
 /** Runs the built proxy as a process with a configuration of the test's own, and reads its log. */
 import { stringify } from "smol-toml";
-import type { ImapClient, Target } from "./imap_client.ts";
+import type { LineClient, Target } from "./line_client.ts";
 import {
   baseConfig,
   Ground,
@@ -192,7 +192,7 @@ export class Mailferry implements AsyncDisposable {
   }
 
   /** The close record of a client's session. */
-  ended(client: ImapClient | number): Promise<LogEntry> {
+  ended(client: LineClient | number): Promise<LogEntry> {
     const port = typeof client === "number" ? client : client.localPort;
     return this.entry(
       `the close record of ${port}`,
