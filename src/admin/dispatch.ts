@@ -130,7 +130,13 @@ async function run(
     values = readParameters(route, target.rawQuery);
     const { control, routes } = options;
     const value = await route.handle({ control, request, values, routes });
-    answer = route.form === "json" ? json(value) : text(200, value as string);
+    answer = route.form === "json" ? json(value) : route.form === "typed"
+      ? {
+        status: 200,
+        ...value as { type: string; body: string },
+        result: "done",
+      }
+      : text(200, value as string);
   } catch (error) {
     answer = refusal(options, error, route.path, route);
   }

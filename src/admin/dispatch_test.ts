@@ -13,6 +13,7 @@ const TOKEN = "0123456789abcdef0123456789abcdef";
 interface Ask {
   token?: string | null;
   peer?: string;
+  accept?: string;
 }
 
 function setUp(role: Role = "admin") {
@@ -30,10 +31,14 @@ function setUp(role: Role = "admin") {
     shorten: (identifier) => `${identifier.slice(0, 2)}…`,
   });
   /** The URL goes in as the server hands it over: the Request class would rewrite it. */
-  const ask = async (line: string, { token = TOKEN, peer }: Ask = {}) => {
+  const ask = async (
+    line: string,
+    { token = TOKEN, peer, accept }: Ask = {},
+  ) => {
     const [method, target] = line.split(" ") as [string, string];
     const headers = new Headers();
     if (token !== null) headers.set("authorization", `Bearer ${token}`);
+    if (accept !== undefined) headers.set("accept", accept);
     const url = `https://127.0.0.1:9443${target}`;
     const response = await dispatch(
       { method, url, headers } as Request,
@@ -106,19 +111,57 @@ Deno.test("dispatch hands each answer over as its schema declares", async () => 
     const required = Object.entries(route.parameters)
       .filter(([, { required }]) => required)
       .map(([name]) => `${name}=${query[name]}`);
+    // One of two parameters is required there.
+    if (route.path === "/limits") required.push("address=192.0.2.1");
     const line = `${route.method} ${route.path}?${required.join("&")}`;
     const { status, body, headers } = await ask(line);
     assert.equal(status, 200, line);
+    assert.equal(headers.get("cache-control"), "no-store");
+    if (route.form === "typed") {
+      const value = { type: headers.get("content-type"), body };
+      assert.deepEqual(route.response.parse(value), value, line);
+      continue;
+    }
     assert.ok(body.endsWith("\n") && !body.slice(0, -1).includes("\n"), line);
     const json = route.form === "json";
     assert.equal(
       headers.get("content-type"),
       json ? "application/json" : "text/plain; charset=utf-8",
     );
-    assert.equal(headers.get("cache-control"), "no-store");
     const value = json ? JSON.parse(body) : body.slice(0, -1);
     assert.deepEqual(route.response.parse(value), value, line);
   }
+});
+
+Deno.test("dispatch takes one of an account and an address for a limit, no less and no more", async () => {
+  const { expect } = setUp();
+  const both = "identifier=alice@example.com&address=192.0.2.1";
+  await expect("DELETE /limits", 400, "identifier or address required\n");
+  for (const method of ["GET", "DELETE"]) {
+    await expect(
+      `${method} /limits?${both}`,
+      400,
+      "identifier or address, not both\n",
+    );
+  }
+  await expect("DELETE /limits?address=192.0.2.1", 200, "cleared\n");
+  await expect("DELETE /limits?identifier=alice@example.com", 200, "absent\n");
+});
+
+Deno.test("dispatch sends metrics in the form that the scraper asks for", async () => {
+  const { ask } = setUp();
+  const open = await ask("GET /metrics", { accept: "*/*" });
+  assert.match(
+    open.headers.get("content-type")!,
+    /^application\/openmetrics-text; version=1\.0\.0; /,
+  );
+  assert.ok(open.body.endsWith("\n# EOF\n"));
+  const plain = await ask("GET /metrics", { accept: "text/plain" });
+  assert.match(
+    plain.headers.get("content-type")!,
+    /^text\/plain; version=0\.0\.4; /,
+  );
+  assert.match(plain.body, /\nmailferry_bugs_total 0\n/);
 });
 
 Deno.test("dispatch asks for the token before it looks at the path", async () => {

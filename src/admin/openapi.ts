@@ -1,6 +1,6 @@
 /** The management API as an OpenAPI 3.1 document, from the route table alone. */
 import { z } from "zod";
-import type { Route } from "./route.ts";
+import { contentTypes, type Route } from "./route.ts";
 
 /** The version of the API, which changes with its contract and not with the program. */
 export const API_VERSION = "1.0.0";
@@ -109,8 +109,12 @@ function operation(route: Route): Json {
 }
 
 function content(route: Route): Json {
-  const type = route.form === "json" ? "application/json" : "text/plain";
-  return { [type]: { schema: jsonSchema(route.response) } };
+  const schema = route.form === "typed"
+    ? { type: "string" }
+    : jsonSchema(route.response);
+  return Object.fromEntries(
+    contentTypes(route).map((type) => [type, { schema }]),
+  );
 }
 
 function jsonSchema(schema: z.ZodType): Json {

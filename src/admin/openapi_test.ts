@@ -31,7 +31,7 @@ Deno.test("openapi has every route once, with what the specification requires", 
     for (const [status, response] of Object.entries(operation.responses)) {
       assert.match(status, /^[1-5]\d\d$/);
       assert.ok(response.description);
-      assert.equal(Object.keys(response.content).length, 1);
+      assert.ok(Object.keys(response.content).length > 0);
     }
   }
   assert.deepEqual(JSON.parse(JSON.stringify(document)), document);

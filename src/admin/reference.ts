@@ -1,7 +1,7 @@
 /** The reference page of the management API, from the route table alone. */
 import { z } from "zod";
 import { ownFailures } from "./openapi.ts";
-import type { Route } from "./route.ts";
+import { contentTypes, type Route } from "./route.ts";
 
 const INTRODUCTION = `# Management API
 
@@ -61,6 +61,9 @@ function section(route: Route): string {
 }
 
 function answerOf(route: Route): string {
+  if (route.form === "typed") {
+    return `${contentTypes(route).map((type) => `\`${type}\``).join(" or ")}.`;
+  }
   const schema = z.toJSONSchema(route.response, { io: "input" });
   if (route.form === "json") {
     return `\`application/json\`: ${shapeOf(schema)}.`;
@@ -86,6 +89,10 @@ function shape(schema: z.core.JSONSchema._JSONSchema): string {
     return items && !Array.isArray(items) ? `[${shape(items)}, …]` : "[…]";
   }
   if (schema.type !== "object") return String(schema.type);
+  if (schema.propertyNames && schema.additionalProperties) {
+    const { propertyNames: name, additionalProperties: value } = schema;
+    return `{${shape(name)}: ${shape(value)}}`;
+  }
   const fields = Object.entries(schema.properties ?? {})
     .map(([name, value]) => `${name}: ${shape(value)}`);
   return `{${fields.join(", ")}}`;

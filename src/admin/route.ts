@@ -2,7 +2,7 @@
  * What a route of the management API declares. Dispatch, the OpenAPI document, the reference page
  * and `mailferry ctl` are all made from these declarations and from nothing else.
  */
-import type { z } from "zod";
+import { z } from "zod";
 import type { ControlError, ControlPlane } from "../control/api.ts";
 
 /** What a token may do; each role includes the ones before it. */
@@ -72,8 +72,9 @@ export interface RouteDeclaration<P extends Parameters, S extends z.ZodType> {
   /** `public`: no token, also during a lockout. */
   readonly role: Role | "public";
   readonly parameters: P;
-  /** `text`: one line, sent with a newline. */
-  readonly form: "text" | "json";
+  /** `text`: one line, sent with a newline; `typed`: a body with a content type of its own. */
+  readonly form: "text" | "json" | "typed";
+  /** For `typed` made by `typedResponse`. */
   readonly response: S;
   /** Which errors of the control plane can occur here, and how they are answered. */
   readonly refusals: Partial<Record<ControlCode, Refusal>>;
@@ -88,6 +89,20 @@ export interface RouteDeclaration<P extends Parameters, S extends z.ZodType> {
 }
 
 export type Route = RouteDeclaration<Parameters, z.ZodType>;
+
+/** The response of a `typed` route, which is sent as one of these content types. */
+export function typedResponse<const T extends readonly [string, ...string[]]>(
+  types: T,
+) {
+  return z.strictObject({ type: z.enum(types), body: z.string() });
+}
+
+/** The content types that a route may answer with. */
+export function contentTypes({ form, response }: Route): readonly string[] {
+  if (form === "json") return ["application/json"];
+  if (form === "text") return ["text/plain"];
+  return (response as ReturnType<typeof typedResponse>).shape.type.options;
+}
 
 /** Declares a route with the types of its parameters and response tied to its handler. */
 export function route<const P extends Parameters, S extends z.ZodType>(

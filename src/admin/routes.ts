@@ -4,16 +4,20 @@ import { configRoutes } from "./resources/config.ts";
 import { connectionRoutes } from "./resources/connections.ts";
 import { destinationRoutes } from "./resources/destinations.ts";
 import { healthRoutes } from "./resources/health.ts";
+import { limitRoutes } from "./resources/limits.ts";
 import { mappingRoutes } from "./resources/mappings.ts";
+import { metricsRoutes } from "./resources/metrics.ts";
 import { statsRoutes } from "./resources/stats.ts";
 import type { Route } from "./route.ts";
 
 export const routes: readonly Route[] = [
   ...healthRoutes,
   ...statsRoutes,
+  ...metricsRoutes,
   ...destinationRoutes,
   ...mappingRoutes,
   ...cacheRoutes,
   ...connectionRoutes,
+  ...limitRoutes,
   ...configRoutes,
 ];

@@ -4,6 +4,7 @@ import type {
   DestinationStatus,
   Explanation,
   LegStatus,
+  LimitList,
   MappingView,
   SessionView,
   Stats,
@@ -85,6 +86,17 @@ export const sessionsSchema = z.strictObject({
     }) satisfies z.ZodType<SessionView>,
   ),
 });
+
+export const limitsSchema = z.strictObject({
+  counted: count,
+  limits: z.array(z.strictObject({
+    kind: z.enum(["address", "account"]),
+    name: z.string(),
+    failures: count,
+    refused_seconds: count,
+    connections: z.partialRecord(protocolSchema, count),
+  })),
+}) satisfies z.ZodType<LimitList>;
 
 export const explanationSchema = z.strictObject({
   identifier: z.string(),

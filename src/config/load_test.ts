@@ -82,16 +82,16 @@ Deno.test("loadConfig names required keys of tables that are absent", () => {
 });
 
 Deno.test("loadConfig: an unknown key is a warning to serve and an error to check", () => {
-  const text = `${BASE}[server]\nhostnam = "x"\n[limits]\nper_ip = 3\n`;
+  const text = `${BASE}[server]\nhostnam = "x"\n[quota]\nper_ip = 3\n`;
   const served = load(text, { strict: false });
   assert.ok(served.ok);
   assert.deepEqual(warningsOf(text, { strict: false }), [
     'c.toml:20: server.hostnam: unknown key, did you mean "hostname"? (ignored)',
-    "c.toml:21: limits: unknown key (ignored)",
+    "c.toml:21: quota: unknown key (ignored)",
   ]);
   assert.deepEqual(problemsOf(text), [
     'c.toml:20: server.hostnam: unknown key, did you mean "hostname"?',
-    "c.toml:21: limits: unknown key",
+    "c.toml:21: quota: unknown key",
   ]);
 });
 

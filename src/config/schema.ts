@@ -9,6 +9,7 @@ import { adminSchema } from "./schema_admin.ts";
 import { capabilitiesSchema, oauthSchema } from "./schema_capabilities.ts";
 import { destinationSchema, legSchema } from "./schema_destination.ts";
 import { httpSchema } from "./schema_http.ts";
+import { limitsSchema } from "./schema_limits.ts";
 import { listenerSchema } from "./schema_listener.ts";
 import { mappingSchema, routingSchema } from "./schema_mapping.ts";
 import {
@@ -39,6 +40,10 @@ export const configSchema = z.object({
   ),
   listener: key(named(listenerSchema), {
     description: "Sockets that clients connect to.",
+  }),
+  limits: key(limitsSchema.prefault({}), {
+    description:
+      "How much one client address or one account may use, counted over all workers. Nothing is limited by default. Changed limits hold for new connections and logins; those that came before a limit are not counted.",
   }),
   destination: key(named(destinationSchema), {
     description: "Backends.",

@@ -1,4 +1,5 @@
 /** What the control plane can be asked to do, by the management API and later by other front doors. */
+import type { MetricView } from "../observe/metrics.ts";
 import type { EndReason, SessionStage } from "../port/messages.ts";
 import type { ProtocolName } from "../port/snapshot.ts";
 
@@ -70,6 +71,30 @@ export interface SessionFilter {
   readonly client?: string;
 }
 
+/** What `[limits]` counts of one address or account. */
+export interface LimitView {
+  readonly kind: "address" | "account";
+  /** An address, an IPv6 network, or a normalized identifier. */
+  readonly name: string;
+  readonly failures: number;
+  /** For how long its logins are refused still, 0 when they are not. */
+  readonly refused_seconds: number;
+  /** Counted connections by protocol. */
+  readonly connections: Readonly<Partial<Record<ProtocolName, number>>>;
+}
+
+export interface LimitList {
+  /** The worst first, not all when there are very many. */
+  readonly limits: readonly LimitView[];
+  /** How many there are. */
+  readonly counted: number;
+}
+
+/** Whom `[limits]` counts: an account as it logs in, or an address without port. */
+export type LimitTarget =
+  | { readonly identifier: string }
+  | { readonly address: string };
+
 /** One step of how an account is routed, in order, in words. */
 export interface Explanation {
   readonly identifier: string;
@@ -105,5 +130,11 @@ export interface ControlPlane {
   sessions(filter: SessionFilter): Promise<readonly SessionView[]>;
   /** False when there is no such session. */
   closeSession(id: string, reason: EndReason): Promise<boolean>;
+  /** All who are counted, or one. */
+  limits(target: LimitTarget | null): LimitList;
+  /** Forget failures; false when there are none. */
+  clearLimit(target: LimitTarget): boolean;
+  /** Every counter and gauge, as of now. */
+  metrics(): Promise<readonly MetricView[]>;
   explain(identifier: string): Promise<Explanation>;
 }

@@ -3,10 +3,12 @@ import { systemClock } from "../observe/clock.ts";
 import type { Log } from "../observe/log.ts";
 import { Metrics } from "../observe/metrics.ts";
 import { Resolver } from "../route/resolver.ts";
-import type { ControlNotices } from "../port/messages.ts";
+import type { ControlNotices, LimitCause } from "../port/messages.ts";
 import type { MappingStore } from "../store/store.ts";
 import { Breakers } from "./breakers.ts";
+import { provideGauges } from "./gauges.ts";
 import { Holds } from "./holds.ts";
+import { Limits } from "./limits.ts";
 import type { Parts } from "./parts.ts";
 import { SessionRegistry } from "./registry.ts";
 import { sessionEndLine } from "./session_end_line.ts";
@@ -14,6 +16,7 @@ import {
   breakerLegs,
   breakerSettings,
   connectionLimits,
+  limitSettings,
   resolverSettings,
 } from "./settings.ts";
 import { SlotPool } from "./slots.ts";
@@ -53,16 +56,17 @@ export function assemble(
       supervisor.tell("breaker", states);
     },
   );
-  const limits = { current: connectionLimits(config) };
+  const maxConnections = { current: connectionLimits(config) };
   // The workers' answers to the latest change of a hold.
   let told: Promise<unknown> = Promise.resolve();
   const holds = new Holds(
-    (listener) => limits.current.get(listener) ?? 0,
+    (listener) => maxConnections.current.get(listener) ?? 0,
     systemClock,
     (identifier, held) => {
       told = supervisor.ask("hold", { identifier, held });
     },
   );
+  const limits = new Limits(limitSettings(config), systemClock);
   const slots = new SlotPool(
     (worker, listener) =>
       supervisor.askOne(worker, "reclaimSlots", { listener }),
@@ -81,12 +85,17 @@ export function assemble(
       });
     },
   }, systemClock);
-  const registry = new SessionRegistry((record) => {
-    metrics.sessionEnded(record.reason);
-    metrics.add("bytes_in", record.bytesIn);
-    metrics.add("bytes_out", record.bytesOut);
-    log.write(sessionEndLine(record, shorten));
-  });
+  const registry = new SessionRegistry(
+    (record) => {
+      metrics.add("sessions_ended", 1, record.protocol, record.reason);
+      log.write(sessionEndLine(record, shorten));
+    },
+    Date.now,
+    (protocol, bytesIn, bytesOut) => {
+      metrics.add("bytes", bytesIn, protocol, "in");
+      metrics.add("bytes", bytesOut, protocol, "out");
+    },
+  );
   const parts: Parts = {
     log,
     metrics,
@@ -94,6 +103,7 @@ export function assemble(
     registry,
     breakers,
     holds,
+    limits,
     slots,
     resolver,
     store,
@@ -103,8 +113,9 @@ export function assemble(
       await told;
     },
     configure(next) {
-      limits.current = connectionLimits(next);
-      slots.configure(limits.current);
+      maxConnections.current = connectionLimits(next);
+      slots.configure(maxConnections.current);
+      limits.configure(limitSettings(next));
       resolver.configure(resolverSettings(next), parts.store);
       provideGauges(parts, next);
       breakers.configure(
@@ -116,29 +127,6 @@ export function assemble(
   };
   parts.configure(config);
   return parts;
-}
-
-function provideGauges(parts: Parts, config: Config): void {
-  const { metrics, registry, holds, resolver, breakers, supervisor } = parts;
-  const counts = (names: string[], count: (name: string) => number) =>
-    new Map(names.map((name) => [name, count(name)]));
-  metrics.gauge(
-    "active_connections",
-    () => counts(Object.keys(config.listener), (l) => registry.activeOf(l)),
-  );
-  metrics.gauge(
-    "active_sessions",
-    () => counts(Object.keys(config.destination), (d) => registry.activeAt(d)),
-  );
-  metrics.gauge("held_logins", () => holds.waiting);
-  metrics.gauge("cache_entries", () => resolver.stats().entries);
-  metrics.gauge(
-    "legs_down",
-    () =>
-      breakers.status().flatMap(({ legs }) => legs).filter(({ down }) => down)
-        .length,
-  );
-  metrics.gauge("workers", () => supervisor.size);
 }
 
 /** What the workers may ask and tell. */
@@ -155,6 +143,11 @@ function workerEvents(
           parts().breakers.grantProbe(destination, protocol),
         slots: ({ listener, want }) =>
           parts().slots.grant(worker, listener, want),
+        takeConnection: (who) =>
+          refusal(parts(), parts().limits.takeConnection(worker, who)),
+        takeLogin: (who) =>
+          refusal(parts(), parts().limits.takeLogin(worker, who)),
+        loginFailed: (who) => parts().limits.failed(who),
       },
       notices: {
         sessions: (events) => parts().registry.apply(worker, events),
@@ -165,14 +158,17 @@ function workerEvents(
         },
         rootWanted,
         holdLeave: ({ session }) => parts().holds.leave(session),
+        leaveLogin: ({ session }) => parts().limits.leaveLogin(session),
+        leave: ({ session }) => parts().limits.leave(session),
         slotsBack: ({ listener, count }) =>
           parts().slots.back(worker, listener, count),
       },
     }),
     lost(worker, reason) {
-      const { log, metrics, registry, holds, slots } = parts();
+      const { log, metrics, registry, holds, limits, slots } = parts();
       const sessions = registry.workerLost(worker);
       holds.workerLost(worker);
+      limits.workerLost(worker);
       slots.workerLost(worker);
       metrics.add("workers_lost");
       log.error("worker_lost", { worker, reason, sessions });
@@ -182,4 +178,13 @@ function workerEvents(
       held: parts().holds.current().map(({ identifier }) => identifier),
     }),
   };
+}
+
+/** What a limit answered, counted when it is a refusal. */
+function refusal(
+  { metrics }: Parts,
+  cause: LimitCause | null,
+): LimitCause | null {
+  if (cause !== null) metrics.add("limit_refusals", 1, cause);
+  return cause;
 }

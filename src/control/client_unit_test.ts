@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { clientUnit } from "./client_unit.ts";
+import { clientUnit, showClientUnit } from "./client_unit.ts";
 
 Deno.test("clientUnit takes an IPv4 address whole and an IPv6 address by its /64", () => {
   const cases: [string, string][] = [
@@ -14,4 +14,12 @@ Deno.test("clientUnit takes an IPv4 address whole and an IPv6 address by its /64
   for (const [address, unit] of cases) {
     assert.equal(clientUnit(address), unit, address);
   }
+});
+
+Deno.test("showClientUnit writes a network as one, in a form that clientUnit takes for an address of it", () => {
+  assert.equal(showClientUnit("192.0.2.1"), "192.0.2.1");
+  assert.equal(showClientUnit("unknown"), "unknown");
+  const shown = showClientUnit(clientUnit("2001:db8:0:1::7"));
+  assert.equal(shown, "2001:db8:0:1::/64");
+  assert.equal(clientUnit(shown), clientUnit("2001:db8:0:1::7"));
 });

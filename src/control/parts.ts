@@ -5,6 +5,7 @@ import type { Resolver } from "../route/resolver.ts";
 import type { MappingStore } from "../store/store.ts";
 import type { Breakers } from "./breakers.ts";
 import type { Holds } from "./holds.ts";
+import type { Limits } from "./limits.ts";
 import type { SessionRegistry } from "./registry.ts";
 import type { SlotPool } from "./slots.ts";
 import type { Supervisor } from "./supervisor.ts";
@@ -17,6 +18,7 @@ export interface Parts {
   readonly registry: SessionRegistry;
   readonly breakers: Breakers;
   readonly holds: Holds;
+  readonly limits: Limits;
   readonly slots: SlotPool;
   readonly resolver: Resolver;
   /** Replaced when a reload names another source. */

@@ -1,4 +1,5 @@
 import type { Config } from "../config/schema.ts";
+import type { MetricView } from "../observe/metrics.ts";
 import type { EndReason, KickTarget } from "../port/messages.ts";
 import {
   checkIdentifier,
@@ -12,6 +13,8 @@ import {
   type ControlPlane,
   type DestinationStatus,
   type Explanation,
+  type LimitList,
+  type LimitTarget,
   type MappingView,
   type Readiness,
   type SessionFilter,
@@ -19,7 +22,11 @@ import {
   type Stats,
 } from "./api.ts";
 import { explainRoute } from "./explain.ts";
+import type { LimitEntry } from "./limits.ts";
 import type { Parts } from "./parts.ts";
+
+/** Longer lists of who is counted are cut: the worst come first. */
+const MOST_LIMITS_SHOWN = 1000;
 
 /** What a reload does, for which the operations below have no means of their own. */
 export interface Reloader {
@@ -131,8 +138,38 @@ export class Plane implements ControlPlane {
     return await this.#end({ session: id }, reason) > 0;
   }
 
+  limits(target: LimitTarget | null): LimitList {
+    const { limits } = this.parts;
+    const found = target === null
+      ? limits.entries()
+      : [limits.entry(...this.#limited(target))].filter((e) => e !== null);
+    const shown = found.slice(0, MOST_LIMITS_SHOWN);
+    return {
+      counted: found.length,
+      limits: shown.map(({ refusedFor, ...entry }) => ({
+        ...entry,
+        refused_seconds: Math.ceil(refusedFor / 1000),
+      })),
+    };
+  }
+
+  clearLimit(target: LimitTarget): boolean {
+    return this.parts.limits.forgive(...this.#limited(target));
+  }
+
+  async metrics(): Promise<readonly MetricView[]> {
+    await this.parts.supervisor.ask("flush", null);
+    return this.parts.metrics.snapshot();
+  }
+
   explain(identifier: string): Promise<Explanation> {
     return explainRoute(identifier, this.parts, this.reloader.config);
+  }
+
+  #limited(target: LimitTarget): [LimitEntry["kind"], string] {
+    return "address" in target
+      ? ["address", target.address]
+      : ["account", this.#account(target.identifier)];
   }
 
   /** The key of an account, as sessions have it. */

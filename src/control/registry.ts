@@ -53,6 +53,12 @@ export class SessionRegistry {
     private readonly onClosed: (record: CloseRecord) => void,
     /** Milliseconds since the epoch, as in SessionOpened. */
     private readonly now: () => number = Date.now,
+    /** Bytes that a session has carried since it was last heard of. */
+    private readonly onBytes: (
+      protocol: ProtocolName,
+      bytesIn: number,
+      bytesOut: number,
+    ) => void = () => {},
   ) {}
 
   /** How many connections there are. */
@@ -85,8 +91,11 @@ export class SessionRegistry {
       session.stage = event.stage ?? session.stage;
       session.peer = event.peer ?? session.peer;
       session.upstreamId = event.upstreamId ?? session.upstreamId;
-      session.bytesIn = event.bytesIn ?? session.bytesIn;
-      session.bytesOut = event.bytesOut ?? session.bytesOut;
+      this.#carried(
+        session,
+        event.bytesIn ?? session.bytesIn,
+        event.bytesOut ?? session.bytesOut,
+      );
       if (event.identifier !== undefined) {
         this.#setIdentifier(session, event.identifier);
       }
@@ -158,6 +167,7 @@ export class SessionRegistry {
   #close(session: Session, closed: SessionClosed): void {
     const { opened, peer, upstreamId, stage, identifier, destination } =
       session;
+    this.#carried(session, closed.bytesIn, closed.bytesOut);
     this.#sessions.delete(opened.id);
     count(this.#byListener, opened.listener, -1);
     this.#setIdentifier(session, null);
@@ -177,6 +187,16 @@ export class SessionRegistry {
       reason: closed.reason,
       detail: closed.detail ?? "",
     });
+  }
+
+  #carried(session: Session, bytesIn: number, bytesOut: number): void {
+    this.onBytes(
+      session.opened.protocol,
+      bytesIn - session.bytesIn,
+      bytesOut - session.bytesOut,
+    );
+    session.bytesIn = bytesIn;
+    session.bytesOut = bytesOut;
   }
 
   #setIdentifier(session: Session, identifier: string | null): void {

@@ -1,8 +1,9 @@
 /** The configuration as the control plane's parts want it. */
 import type { Config } from "../config/schema.ts";
-import type { ProtocolName } from "../port/snapshot.ts";
+import type { LimitsSnapshot, ProtocolName } from "../port/snapshot.ts";
 import type { ResolverSettings } from "../route/resolver.ts";
 import type { BreakerLeg, BreakerSettings } from "./breakers.ts";
+import type { LimitSettings } from "./limits.ts";
 
 export function resolverSettings(config: Config): ResolverSettings {
   const { mapping, routing, destination } = config;
@@ -47,4 +48,40 @@ export function connectionLimits(config: Config): Map<string, number> {
       listener.max_connections,
     ]),
   );
+}
+
+export function limitSettings({ limits }: Config): LimitSettings {
+  return {
+    connectionsPerAddress: limits.connections_per_address,
+    connectionsPerAccount: limits.connections_per_account,
+    failuresPerAddress: limits.failures_per_address,
+    failuresPerAccount: limits.failures_per_account,
+    failureWindow: limits.failure_window,
+    failureDelay: limits.failure_delay,
+    failureDelayMax: limits.failure_delay_max,
+    refusalTime: limits.refusal_time,
+  };
+}
+
+/** When the workers have to ask; undefined where nothing is limited. */
+export function limitsSnapshot({ limits }: Config): LimitsSnapshot | undefined {
+  const failures = limits.failures_per_address > 0 ||
+    limits.failures_per_account > 0;
+  const connections = protocolsOf(limits.connections_per_address, false);
+  const logins = protocolsOf(limits.connections_per_account, failures);
+  if (connections.length === 0 && logins.length === 0) return undefined;
+  return {
+    trustedNetworks: limits.trusted_networks,
+    connections,
+    logins,
+    failures,
+  };
+}
+
+function protocolsOf(
+  most: Readonly<Partial<Record<ProtocolName, number>>>,
+  all: boolean,
+): ProtocolName[] {
+  return Object.entries(most).filter(([, count]) => all || count > 0)
+    .map(([protocol]) => protocol as ProtocolName);
 }

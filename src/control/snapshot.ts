@@ -16,6 +16,7 @@ import type {
   SocketAddress,
   WorkerSnapshot,
 } from "../port/snapshot.ts";
+import { limitsSnapshot } from "./settings.ts";
 
 /** What a snapshot is made of besides the configuration. */
 export interface SnapshotParts {
@@ -38,6 +39,7 @@ export interface SnapshotParts {
 export function buildSnapshot(parts: SnapshotParts): WorkerSnapshot {
   const { config, resources } = parts;
   const { server } = config;
+  const limits = limitsSnapshot(config);
   return {
     generation: parts.generation,
     hostname: server.hostname,
@@ -66,6 +68,7 @@ export function buildSnapshot(parts: SnapshotParts): WorkerSnapshot {
     backendTimeout: server.backend_timeout,
     connectRetries: server.backend_connect_retries,
     proxyTtl: server.proxy_ttl,
+    ...(limits && { limits }),
   };
 }
 

@@ -1,20 +1,47 @@
-/** Every counter and gauge there is: its name, what it tells, and its label. */
-import type { EndReason } from "../port/messages.ts";
+/**
+ * Every counter and gauge there is: its name, what it tells, its labels. The names here are those of
+ * the log; in `GET /metrics` they have `METRIC_PREFIX` in front, and counters `_total` behind. A label
+ * has few values, known from the configuration or from the program: never an account or an address.
+ */
+import type { EndReason, LimitCause } from "../port/messages.ts";
+import type { ProtocolName } from "../port/snapshot.ts";
+
+export const METRIC_PREFIX = "mailferry_";
+
+/** All values of each label, so that each combination is there, as zero, from the start. */
+type LabelValues = Readonly<Record<string, readonly string[]>>;
 
 interface CounterDeclaration {
   readonly help: string;
-  readonly label?: string;
-  /** All values of the label, so that each is there, as zero, from the start. */
-  readonly values?: readonly string[];
+  readonly labels?: LabelValues;
 }
 
 interface GaugeDeclaration {
   readonly help: string;
-  readonly label?: string;
+  /** Their values come with the samples. */
+  readonly labels?: readonly string[];
+  /** Facts about the process rather than a number, which is always 1. */
+  readonly info?: true;
+  /** Not in the log, which tells of it in other words. */
+  readonly unlogged?: true;
 }
 
-/** The keys are checked against EndReason: a reason that is missing here does not compile. */
-const END_REASONS: Readonly<Record<EndReason, true>> = {
+/** The keys are checked against the type: one that is missing does not compile. */
+function every<T extends string>(values: Readonly<Record<T, true>>): T[] {
+  return Object.keys(values) as T[];
+}
+
+const PROTOCOLS = every<ProtocolName>({
+  imap: true,
+  pop3: true,
+  managesieve: true,
+  submission: true,
+  smtp: true,
+  lmtp: true,
+  http: true,
+});
+
+const END_REASONS = every<EndReason>({
   "client-closed": true,
   "backend-closed": true,
   "logout": true,
@@ -23,6 +50,7 @@ const END_REASONS: Readonly<Record<EndReason, true>> = {
   "moved": true,
   "drained": true,
   "max-connections": true,
+  "limit": true,
   "preauth-timeout": true,
   "preauth-limit": true,
   "auth-attempts": true,
@@ -33,26 +61,46 @@ const END_REASONS: Readonly<Record<EndReason, true>> = {
   "hold-overflow": true,
   "worker-lost": true,
   "error": true,
-};
+});
+
+const LIMITS = every<LimitCause>({
+  "address-connections": true,
+  "account-connections": true,
+  "address-failures": true,
+  "account-failures": true,
+});
+
+/** How a login ended; `LoginResult` is what a worker may count. */
+const LOGIN_RESULTS = [
+  "accepted",
+  "refused",
+  "unavailable",
+  "limited",
+] as const;
+export type LoginResult = (typeof LOGIN_RESULTS)[number];
 
 export const COUNTERS = counters({
   connections_accepted: { help: "Connections that got a slot." },
   connections_refused: {
     help: "Connections closed at once because of max_connections.",
   },
-  logins_accepted: { help: "Logins that the backend accepted." },
-  logins_refused: { help: "Logins that the backend refused." },
-  logins_unavailable: {
+  logins: {
     help:
-      "Logins answered with a temporary failure: backend, route or hold not available.",
+      "Logins: accepted or refused by the backend, answered with a temporary failure (backend, route or hold not available), or refused by a limit.",
+    labels: { protocol: PROTOCOLS, result: LOGIN_RESULTS },
+  },
+  limit_refusals: {
+    help: "Connections and logins refused by [limits].",
+    labels: { limit: LIMITS },
   },
   cache_hits: { help: "Logins routed from a worker's own cache." },
-  bytes_in: { help: "Bytes from clients to backends, of ended sessions." },
-  bytes_out: { help: "Bytes from backends to clients, of ended sessions." },
+  bytes: {
+    help: "Bytes from clients to backends (in) and back (out).",
+    labels: { protocol: PROTOCOLS, direction: ["in", "out"] },
+  },
   sessions_ended: {
     help: "Sessions that are over, by what ended them.",
-    label: "reason",
-    values: Object.keys(END_REASONS),
+    labels: { protocol: PROTOCOLS, reason: END_REASONS },
   },
   store_failures: { help: "Lookups that the mapping store did not answer." },
   undeclared_destinations: {
@@ -65,13 +113,43 @@ export const COUNTERS = counters({
 });
 
 export const GAUGES = gauges({
-  active_connections: { help: "Connections now.", label: "listener" },
-  active_sessions: { help: "Sessions past routing now.", label: "destination" },
+  active_connections: { help: "Connections now.", labels: ["listener"] },
+  active_sessions: {
+    help: "Sessions past routing now.",
+    labels: ["destination"],
+  },
   held_logins: { help: "Logins waiting for the end of a hold now." },
+  limits_refused: {
+    help: "Addresses and accounts whose logins are refused by [limits] now.",
+  },
   cache_entries: { help: "Identifiers in the control plane's route cache." },
   legs_down: { help: "Legs taken down by their breaker now." },
+  breaker_state: {
+    help:
+      "1 for the state that a leg's breaker is in: closed, down, or ask (cooled down, one connection probes).",
+    labels: ["destination", "protocol", "state"],
+    unlogged: true,
+  },
   workers: { help: "Data-plane workers." },
+  certificate_expiry_timestamp_seconds: {
+    help: "When a configured certificate expires, since the epoch.",
+    labels: ["certificate"],
+    unlogged: true,
+  },
   config_generation: { help: "Number of the configuration in force." },
+  config_last_reload_successful: {
+    help: "1 when the last reload was taken over, 0 when it was refused.",
+  },
+  config_last_reload_success_timestamp_seconds: {
+    help: "When a configuration was last taken over, since the epoch.",
+    unlogged: true,
+  },
+  build: {
+    help: "What runs.",
+    labels: ["version", "deno", "target"],
+    info: true,
+    unlogged: true,
+  },
 });
 
 function counters<T extends string>(

@@ -1,51 +1,47 @@
-import type { EndReason, LogLine } from "../port/messages.ts";
+import type { LogLine } from "../port/messages.ts";
 import { COUNTERS, GAUGES } from "./metric_names.ts";
 
 export type CounterName = keyof typeof COUNTERS;
 export type GaugeName = keyof typeof GAUGES;
 
-/** One value of a metric; `label` is its label's value, null for a metric without a label. */
+/** One value of a metric with the values of its labels, in the order of their declaration. */
 export interface Sample {
-  readonly label: string | null;
+  readonly values: readonly string[];
   readonly value: number;
 }
 
 /** One metric with all that is needed to show it in whatever format. */
 export interface MetricView {
   readonly name: string;
-  readonly kind: "counter" | "gauge";
+  readonly kind: "counter" | "gauge" | "info";
   readonly help: string;
-  /** Name of the label, null for a metric without one. */
-  readonly label: string | null;
+  /** Names of the labels. */
+  readonly labels: readonly string[];
   readonly samples: readonly Sample[];
 }
 
-/** What a gauge shows at the moment it is asked: one number, or one for each value of its label. */
-export type GaugeReader = () => number | ReadonlyMap<string, number>;
+/** What a gauge shows at the moment it is asked: one number, or one for each combination of label values. */
+export type GaugeReader = () => number | readonly Sample[];
 
 /**
- * The counters and gauges of the process. Counters with a label are named `name.value` in
- * increments, and all their values are there from the start, as zero.
+ * The counters and gauges of the process. In increments a counter with labels is named
+ * `name.value.value`; all its combinations are there from the start, as zero.
  */
 export class Metrics {
   #counters = new Map<string, number>();
   #gauges = new Map<string, GaugeReader>();
 
   constructor() {
-    for (const [name, { values }] of Object.entries(COUNTERS)) {
-      if (values === undefined) this.#counters.set(name, 0);
-      else {
-        for (const value of values) this.#counters.set(`${name}.${value}`, 0);
+    for (const [name, { labels }] of Object.entries(COUNTERS)) {
+      for (const values of combinations(Object.values(labels ?? {}))) {
+        this.#counters.set(keyOf(name, values), 0);
       }
     }
   }
 
-  add(name: CounterName, by = 1): void {
-    this.addAll({ [name]: by });
-  }
-
-  sessionEnded(reason: EndReason): void {
-    this.addAll({ [`sessions_ended.${reason}`]: 1 });
+  /** `values` are those of the counter's labels, in their order. */
+  add(name: CounterName, by = 1, ...values: readonly string[]): void {
+    this.addAll({ [keyOf(name, values)]: by });
   }
 
   /** Increments by name, from a worker. A name that is not declared is a bug, and counted as one. */
@@ -57,13 +53,14 @@ export class Metrics {
     }
   }
 
-  /** A counter's value; of one with a label, all its values together. */
+  /** A counter's value; of one with labels, of all combinations together. */
   value(name: CounterName): number {
-    let sum = this.#counters.get(name) ?? 0;
-    for (const value of COUNTERS[name].values ?? []) {
-      sum += this.#counters.get(`${name}.${value}`) ?? 0;
-    }
-    return sum;
+    const labels = Object.values(COUNTERS[name].labels ?? {});
+    return combinations(labels)
+      .reduce(
+        (sum, values) => sum + this.#counters.get(keyOf(name, values))!,
+        0,
+      );
   }
 
   /** Where a gauge gets its number from. */
@@ -74,47 +71,54 @@ export class Metrics {
   /** Everything declared, in the order of its declaration. */
   snapshot(): MetricView[] {
     return [
-      ...Object.entries(COUNTERS).map(([name, { help, label, values }]) => ({
+      ...Object.entries(COUNTERS).map(([name, { help, labels = {} }]) => ({
         name,
         kind: "counter" as const,
         help,
-        label: label ?? null,
-        samples: values === undefined
-          ? [{ label: null, value: this.#counters.get(name) ?? 0 }]
-          : values.map((value) => ({
-            label: value,
-            value: this.#counters.get(`${name}.${value}`) ?? 0,
-          })),
+        labels: Object.keys(labels),
+        samples: combinations(Object.values(labels)).map((values) => ({
+          values,
+          value: this.#counters.get(keyOf(name, values))!,
+        })),
       })),
-      ...Object.entries(GAUGES).map(([name, { help, label }]) => ({
+      ...Object.entries(GAUGES).map(([name, { help, labels = [], info }]) => ({
         name,
-        kind: "gauge" as const,
+        kind: info ? "info" as const : "gauge" as const,
         help,
-        label: label ?? null,
-        samples: samplesOf(this.#gauges.get(name)?.() ?? 0, label),
+        labels,
+        samples: this.#read(name, labels),
       })),
     ];
   }
 
-  /** The line of each minute: every metric; of those with a label the values that are not zero. */
+  /** The line of each minute: every metric; of those with labels the values that are not zero. */
   line(): LogLine {
     const fields: Record<string, number> = {};
     for (const { name, samples } of this.snapshot()) {
-      for (const { label, value } of samples) {
-        if (label === null) fields[name] = value;
-        else if (value !== 0) fields[`${name}.${label}`] = value;
+      if (GAUGES[name as GaugeName]?.unlogged) continue;
+      for (const { values, value } of samples) {
+        if (values.length === 0 || value !== 0) {
+          fields[keyOf(name, values)] = value;
+        }
       }
     }
     return { level: "info", event: "metrics", fields };
   }
+
+  #read(name: string, labels: readonly string[]): readonly Sample[] {
+    const read = this.#gauges.get(name)?.() ?? (labels.length === 0 ? 0 : []);
+    return typeof read === "number" ? [{ values: [], value: read }] : read;
+  }
 }
 
-function samplesOf(
-  value: number | ReadonlyMap<string, number>,
-  label: string | undefined,
-): Sample[] {
-  if (typeof value === "number") {
-    return label === undefined ? [{ label: null, value }] : [];
-  }
-  return [...value].map(([label, value]) => ({ label, value }));
+function keyOf(name: string, values: readonly string[]): string {
+  return [name, ...values].join(".");
+}
+
+/** Every choice of one element of each list; one empty choice from no lists. */
+function combinations(lists: readonly (readonly string[])[]): string[][] {
+  return lists.reduce<string[][]>(
+    (all, list) => all.flatMap((head) => list.map((value) => [...head, value])),
+    [[]],
+  );
 }

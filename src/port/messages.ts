@@ -54,6 +54,7 @@ export type EndReason =
   | "moved"
   | "drained"
   | "max-connections"
+  | "limit"
   | "preauth-timeout"
   | "preauth-limit"
   | "auth-attempts"
@@ -64,6 +65,13 @@ export type EndReason =
   | "hold-overflow"
   | "worker-lost"
   | "error";
+
+/** Which of `[limits]` stands against a connection or a login. */
+export type LimitCause =
+  | "address-connections"
+  | "account-connections"
+  | "address-failures"
+  | "account-failures";
 
 /** The stages of a session (spec section 3). */
 export type SessionStage =
@@ -177,6 +185,23 @@ export interface ControlRequests {
   };
   /** More connection slots of a listener; answers how many are granted (0: it is full). */
   slots: { in: { listener: string; want: number }; out: number };
+  /** Asked where `[limits]` counts connections: null, and it is counted until `leave`, or what stands against it. */
+  takeConnection: {
+    in: { session: string; client: string; protocol: ProtocolName };
+    out: LimitCause | null;
+  };
+  /** Asked where `[limits]` counts logins: null, and it is counted until `leaveLogin` or `leave`. */
+  takeLogin: {
+    in: {
+      session: string;
+      client: string;
+      protocol: ProtocolName;
+      account: string;
+    };
+    out: LimitCause | null;
+  };
+  /** A backend refused a counted login; answers for how many ms the client's answer waits. */
+  loginFailed: { in: { client: string; account: string }; out: number };
 }
 
 /** Notices from a worker to the control plane. */
@@ -196,4 +221,8 @@ export interface ControlNotices {
   holdLeave: { readonly session: string };
   /** Unused connection slots given back. */
   slotsBack: { readonly listener: string; readonly count: number };
+  /** A counted login came to nothing. */
+  leaveLogin: { readonly session: string };
+  /** A session that was counted is over. */
+  leave: { readonly session: string };
 }

@@ -124,6 +124,17 @@ export interface Capabilities {
   readonly submission: SubmissionCapabilities;
 }
 
+/** What of `[limits]` a worker has to know: when to ask the control plane, which does the counting. */
+export interface LimitsSnapshot {
+  readonly trustedNetworks: readonly string[];
+  /** Protocols that ask for each connection. */
+  readonly connections: readonly ProtocolName[];
+  /** Protocols that ask for each login. */
+  readonly logins: readonly ProtocolName[];
+  /** Refused logins are told. */
+  readonly failures: boolean;
+}
+
 export interface WorkerSnapshot {
   readonly generation: number;
   /** Name for greetings; undefined: the local address of the connection. */
@@ -149,4 +160,6 @@ export interface WorkerSnapshot {
   readonly connectRetries: number;
   /** TTL that the proxy gives a chain that starts here (spec section 8). */
   readonly proxyTtl: number;
+  /** Absent where nothing is limited. */
+  readonly limits?: LimitsSnapshot;
 }

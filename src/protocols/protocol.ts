@@ -84,8 +84,11 @@ export interface Login {
 
 /** Why a login that was complete is not let through. */
 export type Refusal =
-  /** Backend down or unreachable, the store's answer unusable, an invalid identifier, a moved account. */
-  | { readonly kind: "unavailable" }
+  /**
+   * Backend down or unreachable, the store's answer unusable, an invalid identifier, a moved account;
+   * with `limit` one of `[limits]`, for which the protocol may have a code of its own.
+   */
+  | { readonly kind: "unavailable"; readonly limit?: boolean }
   /** The backend said no; `lines` are its own words without line ends, in the protocol's form. */
   | {
     readonly kind: "refused";
@@ -93,8 +96,16 @@ export type Refusal =
     readonly hide: boolean;
   };
 
-/** A limit before login that ends the session (spec section 3, last row of the answers). */
-export type PreauthLimit = "time" | "line" | "attempts" | "drain";
+/**
+ * A limit before login that ends the session (spec section 3, last row of the answers);
+ * `connections` comes in place of the greeting.
+ */
+export type PreauthLimit =
+  | "time"
+  | "line"
+  | "attempts"
+  | "drain"
+  | "connections";
 
 /** The dialogue with one client up to and after its logins. */
 export interface Frontend {

@@ -9,6 +9,7 @@ import type {
 import type { Port } from "../port/port.ts";
 import type { LegSnapshot, WorkerSnapshot } from "../port/snapshot.ts";
 import { BreakerView } from "./breaker_view.ts";
+import { LimitGate } from "./limit_gate.ts";
 import { Reporter } from "./reporter.ts";
 import { RouteCache } from "./route_cache.ts";
 import { Seldom } from "./seldom.ts";
@@ -45,6 +46,7 @@ export class WorkerCore {
   readonly held = new Set<string>();
   readonly reporter: Reporter;
   readonly slots: SlotLease;
+  readonly limits: LimitGate;
   #generation: Generation | null = null;
   readonly #wideDials = new Map<string, number>();
   readonly #refusedForwarding = new Seldom(REFUSED_FORWARDING_MS);
@@ -56,6 +58,7 @@ export class WorkerCore {
       port.notify(name, argument)
     );
     this.slots = new SlotLease(port);
+    this.limits = new LimitGate(port);
   }
 
   /** What is served, or null before the first configuration. */

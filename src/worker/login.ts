@@ -16,13 +16,20 @@ import {
 } from "../route/identifier.ts";
 import { Attempt } from "./attempt.ts";
 import type { WorkerCore } from "./core.ts";
+import { OverLimit } from "./limit_gate.ts";
+import {
+  countLogin,
+  logLogin,
+  reportBridge,
+  reportLeg,
+} from "./login_report.ts";
 import { replay, Unavailable } from "./replay.ts";
 import type { Session } from "./session.ts";
 
 /** Bytes that a client may send behind its login before the backend takes them. */
 const PIPELINE_MAX = 8192;
 
-/** `refused`: by the backend, counted; `continue`: answered, not counted. */
+/** `refused`: by the backend or a limit, counted; `continue`: answered, not counted. */
 export type LoginOutcome = "bridge" | "refused" | "continue" | "close";
 
 /**
@@ -70,12 +77,15 @@ export async function attemptLogin(
       }
       throw end;
     }
+    if (error instanceof OverLimit) {
+      return await limited(core, session, frontend, login, attempt, error);
+    }
     if (
       !(error instanceof Unavailable || error instanceof BackendFailure ||
         error instanceof DialFailed)
     ) throw error;
-    log(core, session, "login_unavailable", login, error.message, "warn");
-    core.reporter.count("logins_unavailable");
+    logLogin(core, session, "login_unavailable", login, error.message, "warn");
+    countLogin(core, session, "unavailable");
     const next = await taken(
       core,
       session,
@@ -88,6 +98,7 @@ export async function attemptLogin(
     if (session.attempt === attempt) session.attempt = null;
     // A session that is over keeps its account for its close record.
     if (session.ended === null && session.stage !== "bridge") {
+      core.limits.leaveLogin(session);
       forget(core, session);
     }
   }
@@ -118,6 +129,7 @@ async function establish(
   login: Login,
 ): Promise<BackendVerdict> {
   const account = identify(core, session, login);
+  await core.limits.login(session, attempt, account);
   await waitOutHold(core, session, attempt, account);
   const route = await lookUp(core, session, attempt, account);
   const snapshot = core.generation.snapshot;
@@ -130,14 +142,14 @@ async function establish(
     verdict = await replay(core, protocol, session, attempt, login, leg);
   } catch (error) {
     attempt.check();
-    if (error instanceof DialFailed) report(core, session, leg, "connect");
+    if (error instanceof DialFailed) reportLeg(core, session, leg, "connect");
     else if (error instanceof BackendFailure) {
-      report(core, session, leg, "late");
+      reportLeg(core, session, leg, "late");
     }
     throw error;
   }
   if (core.breakers.wantsSuccess(leg.destination, leg.protocol)) {
-    report(core, session, leg, "success");
+    reportLeg(core, session, leg, "success");
   }
   if (verdict.kind === "accepted") {
     await confirmRoute(core, session, attempt, account, leg);
@@ -283,8 +295,16 @@ async function refused(
   lines: readonly string[],
 ): Promise<LoginOutcome> {
   attempt.leg?.close();
-  core.reporter.count("logins_refused");
-  log(core, session, "login_failed", login, "refused by the backend", "info");
+  countLogin(core, session, "refused");
+  logLogin(
+    core,
+    session,
+    "login_failed",
+    login,
+    "refused by the backend",
+    "info",
+  );
+  await waitOutFailure(core, session, attempt);
   const leg = core.generation.snapshot.destinations[session.destination!]
     ?.legs[session.listener.protocol];
   const next = await taken(
@@ -298,6 +318,45 @@ async function refused(
   );
   attempt.check();
   return next === "close" ? "close" : "refused";
+}
+
+/** Who has failed often waits for the answer; a kick, and the client's leaving, end the wait. */
+async function waitOutFailure(
+  core: WorkerCore,
+  session: Session,
+  attempt: Attempt,
+): Promise<void> {
+  const ms = await core.limits.failed(session, session.account!);
+  if (ms === 0) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const deadline = core.deadlines.after(ms, resolve);
+  try {
+    await attempt.interruptible(promise);
+  } finally {
+    deadline.cancel();
+  }
+}
+
+/** One of `[limits]` stands against the login. It counts, so that nobody asks forever on one connection. */
+async function limited(
+  core: WorkerCore,
+  session: Session,
+  frontend: Frontend,
+  login: Login,
+  attempt: Attempt,
+  over: OverLimit,
+): Promise<LoginOutcome> {
+  logLogin(core, session, "login_limited", login, over.message, "info");
+  countLogin(core, session, "limited");
+  const next = await taken(
+    core,
+    session,
+    frontend.refuse(login, { kind: "unavailable", limit: true }),
+  );
+  attempt.check();
+  if (next !== "close") return "refused";
+  session.mark("limit", over.message);
+  return "close";
 }
 
 /** A client that leaves while its login is under way is noticed, and what it pipelines waits in its reader. */
@@ -346,49 +405,4 @@ async function answer(
   } catch (error) {
     if (!(error instanceof SessionEnd)) throw error;
   }
-}
-
-function report(
-  core: WorkerCore,
-  session: Session,
-  leg: LegSnapshot,
-  outcome: "success" | "connect" | "late",
-): void {
-  core.port.notify("legs", [{
-    destination: leg.destination,
-    protocol: leg.protocol,
-    outcome,
-    client: session.client.hostname,
-  }]);
-}
-
-function reportBridge(core: WorkerCore, session: Session): void {
-  session.unreported = false;
-  core.reporter.count("logins_accepted");
-  core.reporter.session({
-    kind: "change",
-    id: session.id,
-    stage: "bridge",
-    identifier: session.account!,
-    destination: session.destination!,
-  });
-}
-
-function log(
-  core: WorkerCore,
-  session: Session,
-  event: string,
-  login: Login,
-  reason: string,
-  level: "info" | "warn",
-): void {
-  core.reporter.log(level, event, {
-    client: session.client.hostname,
-    listener: session.listener.name,
-    protocol: session.listener.protocol,
-    method: login.method,
-    reason,
-    session: session.id,
-    destination: session.destination ?? undefined,
-  });
 }

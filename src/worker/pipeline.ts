@@ -13,6 +13,7 @@ import type { ClientLeg } from "./client_leg.ts";
 import type { WorkerCore } from "./core.ts";
 import { attemptLogin } from "./login.ts";
 import { watchIdle } from "./idle.ts";
+import { LIMIT_WORDS } from "./limit_gate.ts";
 import type { Session } from "./session.ts";
 
 /** How long a farewell may take to leave. */
@@ -23,6 +24,7 @@ const FAREWELLS: Partial<Record<EndReason, PreauthLimit>> = {
   "preauth-limit": "line",
   "auth-attempts": "attempts",
   "drained": "drain",
+  "limit": "connections",
 };
 
 /** Who knows the words for the end of a session. */
@@ -42,6 +44,8 @@ export async function runSession(
   try {
     armPreauth(core, session, () => frontend);
     await takeProxyHeader(core, session);
+    // Counted before the handshake, so that a slow one is not free; refused in words behind it.
+    const limit = await core.limits.connection(session);
     await startTls(core, session);
     frontend = protocol.frontend(clientIo(core, session), {
       listener: session.listener,
@@ -49,6 +53,7 @@ export async function runSession(
       hostname: snapshot.hostname ?? session.local.hostname,
       sessionId: session.id,
     });
+    if (limit !== null) throw new SessionEnd("limit", LIMIT_WORDS[limit]);
     session.stage = "preauth";
     await frontend.greet();
     const bridged = await loginLoop(core, protocol, session, frontend);

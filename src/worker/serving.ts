@@ -92,6 +92,7 @@ export class Serving {
     const old = this.#current();
     this.core.generation = prepared;
     this.core.slots.configure(prepared.snapshot.listeners.map((l) => l.name));
+    this.core.limits.configure(prepared.snapshot.limits);
     for (const listener of prepared.snapshot.listeners) {
       for (const address of listener.bind) {
         prepared.sockets.get(socketKey(listener, address, prepared.snapshot))!
@@ -233,6 +234,7 @@ export class Serving {
     if (session.unreported) reportChange(core, session);
     this.#reportClose(session);
     core.sessions.remove(session);
+    core.limits.leave(session);
     core.slots.release(session.listener.name);
   }
 }

@@ -32,6 +32,9 @@ export class Session {
   /** Somebody has been told of them, and has to hear when they no longer hold. */
   reported = false;
   reportedBytes = 0;
+  /** The control plane counts the session, or its login, for `[limits]`. */
+  counted = false;
+  countedLogin = false;
   readonly flow: Flow = { forward: 0, backward: 0, active: false };
 
   /** Whom the session is for: the peer, until a trusted one names another. */

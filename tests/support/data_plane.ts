@@ -4,8 +4,10 @@ import { SessionRegistry } from "../../src/control/registry.ts";
 import type { CloseRecord } from "../../src/control/registry.ts";
 import { Supervisor } from "../../src/control/supervisor.ts";
 import type {
+  ControlRequests,
   LegReport,
   LegState,
+  LimitCause,
   LogLine,
   RouteAnswer,
 } from "../../src/port/messages.ts";
@@ -117,6 +119,11 @@ export class DataPlane implements Disposable {
   hold = (_identifier: string): Promise<{ granted: boolean }> =>
     Promise.resolve({ granted: true });
 
+  takeLogin = (
+    _login: ControlRequests["takeLogin"]["in"],
+  ): LimitCause | null => null;
+  loginFailed = (_login: ControlRequests["loginFailed"]["in"]): number => 0;
+
   constructor(workers: number) {
     this.supervisor = new Supervisor(workers, {
       handlers: (worker) => ({
@@ -125,6 +132,9 @@ export class DataPlane implements Disposable {
           hold: ({ identifier }) => this.hold(identifier),
           breakerProbe: () => true,
           slots: ({ want }) => want,
+          takeConnection: () => null,
+          takeLogin: (login) => this.takeLogin(login),
+          loginFailed: (login) => this.loginFailed(login),
         },
         notices: {
           ...IGNORED,
@@ -176,6 +186,8 @@ export class DataPlane implements Disposable {
 
 const IGNORED = {
   holdLeave: () => {},
+  leave: () => {},
+  leaveLogin: () => {},
   slotsBack: () => {},
   rootOutdated: () => {},
   rootWanted: () => {},

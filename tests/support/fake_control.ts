@@ -5,6 +5,7 @@ import {
   type DestinationStatus,
   type SessionView,
 } from "../../src/control/api.ts";
+import { Metrics } from "../../src/observe/metrics.ts";
 import type { ProtocolName } from "../../src/port/snapshot.ts";
 
 const HEALTH = {
@@ -144,6 +145,31 @@ export class FakeControl implements ControlPlane {
   async closeSession(id: string) {
     this.#asked("closeSession", id);
     return this.openSessions.some((s) => s.id === id);
+  }
+
+  limits(target: object | null) {
+    this.#asked("limits", target);
+    return {
+      counted: 1,
+      limits: [{
+        kind: "address" as const,
+        name: "192.0.2.1",
+        failures: 7,
+        refused_seconds: 840,
+        connections: { imap: 2 },
+      }],
+    };
+  }
+
+  clearLimit(target: object) {
+    this.#asked("clearLimit", target);
+    return "address" in target && target.address === "192.0.2.1";
+  }
+
+  // deno-lint-ignore require-await
+  async metrics() {
+    this.#asked("metrics");
+    return new Metrics().snapshot();
   }
 
   // deno-lint-ignore require-await

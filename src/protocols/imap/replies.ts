@@ -9,6 +9,7 @@ export const LOGOUT_BYE = "* BYE Logging out\r\n";
 export const PRIVACY_REQUIRED =
   "NO [PRIVACYREQUIRED] Encryption is required for a login";
 const UNAVAILABLE = "NO [UNAVAILABLE] Temporary failure, try again later";
+const LIMITED = "NO [LIMIT] Too many logins or connections, try again later";
 const AUTHENTICATION_FAILED = "NO [AUTHENTICATIONFAILED] Authentication failed";
 
 const FAREWELLS: Readonly<Record<PreauthLimit, string>> = {
@@ -16,6 +17,7 @@ const FAREWELLS: Readonly<Record<PreauthLimit, string>> = {
   line: "Line or literal too long",
   attempts: "Too many failed logins",
   drain: "Server is shutting down, connect again",
+  connections: "[LIMIT] Too many connections",
 };
 
 /** RFC 9051 7.1.5. */
@@ -30,7 +32,9 @@ export function acceptance(tag: string, reply: AcceptedReply): string {
 
 /** The backend's own words under the client's tag, or ours in place of all of them. */
 export function refusal(tag: string, refusal: Refusal): string {
-  if (refusal.kind === "unavailable") return `${tag} ${UNAVAILABLE}\r\n`;
+  if (refusal.kind === "unavailable") {
+    return `${tag} ${refusal.limit ? LIMITED : UNAVAILABLE}\r\n`;
+  }
   if (refusal.hide || refusal.lines.length === 0) {
     return `${tag} ${AUTHENTICATION_FAILED}\r\n`;
   }

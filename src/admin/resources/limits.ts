@@ -1,0 +1,72 @@
+/** Whom `[limits]` counts, and who is refused. */
+import { z } from "zod";
+import type { LimitTarget } from "../../control/api.ts";
+import { AdminError, defaultRefusals, route } from "../route.ts";
+import { limitsSchema, optionalIdentifier } from "../schemas.ts";
+
+const { invalid } = defaultRefusals;
+
+const parameters = {
+  identifier: optionalIdentifier,
+  address: {
+    schema: z.string(),
+    required: false,
+    summary: "A client's address; of an IPv6 one its /64 network counts",
+  },
+} as const;
+
+const NOT_BOTH = "identifier or address, not both";
+
+export const limitRoutes = [
+  route({
+    method: "GET",
+    path: "/limits",
+    summary: "What the limits count, and who is refused now",
+    description:
+      "All addresses and accounts that are counted, or one; the worst first, and at most 1000 of them. `counted` says how many there are.",
+    role: "operator",
+    parameters,
+    form: "json",
+    response: limitsSchema,
+    refusals: { invalid },
+    failures: { 400: `\`${NOT_BOTH}\`` },
+    cli: { verb: ["limits", "list"], positional: [] },
+    handle: ({ control, values }) => control.limits(target(values)),
+  }),
+  route({
+    method: "DELETE",
+    path: "/limits",
+    summary: "Forget the failed logins of an address or account",
+    description:
+      "Its logins are let in again. Connections that are counted stay so.",
+    role: "operator",
+    parameters,
+    form: "text",
+    response: z.enum(["cleared", "absent"]),
+    refusals: { invalid },
+    failures: {
+      400: `\`identifier or address required\`; \`${NOT_BOTH}\``,
+    },
+    cli: { verb: ["limits", "clear"], positional: [] },
+    handle({ control, values }) {
+      const whom = target(values);
+      if (whom === null) {
+        throw new AdminError(400, "identifier or address required");
+      }
+      return control.clearLimit(whom) ? "cleared" as const : "absent" as const;
+    },
+  }),
+];
+
+function target(
+  { identifier, address }: {
+    readonly identifier: string | undefined;
+    readonly address: string | undefined;
+  },
+): LimitTarget | null {
+  if (identifier !== undefined && address !== undefined) {
+    throw new AdminError(400, NOT_BOTH);
+  }
+  if (identifier !== undefined) return { identifier };
+  return address === undefined ? null : { address };
+}

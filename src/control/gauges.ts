@@ -1,0 +1,53 @@
+import type { LoadedCertificate } from "../config/resources.ts";
+import type { Config } from "../config/schema.ts";
+import type { Sample } from "../observe/metrics.ts";
+import type { LegState } from "../port/messages.ts";
+import type { Parts } from "./parts.ts";
+
+const BREAKER_STATES: readonly LegState["state"][] = ["closed", "down", "ask"];
+
+/** Tie the gauges to the parts that know their values, with the names of a configuration as labels. */
+export function provideGauges(parts: Parts, config: Config): void {
+  const { metrics, registry, holds, limits, resolver, breakers, supervisor } =
+    parts;
+  const counts = (table: object, count: (name: string) => number): Sample[] =>
+    Object.keys(table).map((name) => ({ values: [name], value: count(name) }));
+  metrics.gauge(
+    "active_connections",
+    () => counts(config.listener, (name) => registry.activeOf(name)),
+  );
+  metrics.gauge(
+    "active_sessions",
+    () => counts(config.destination, (name) => registry.activeAt(name)),
+  );
+  metrics.gauge("held_logins", () => holds.waiting);
+  metrics.gauge("limits_refused", () => limits.refused);
+  metrics.gauge("cache_entries", () => resolver.stats().entries);
+  const legs = () =>
+    breakers.status().flatMap(({ destination, legs }) =>
+      legs.map((leg) => ({ destination, ...leg }))
+    );
+  metrics.gauge("legs_down", () => legs().filter(({ down }) => down).length);
+  metrics.gauge(
+    "breaker_state",
+    () =>
+      legs().flatMap(({ destination, protocol }) => {
+        const now = breakers.stateOf(destination, protocol);
+        return BREAKER_STATES.map((state) => ({
+          values: [destination, protocol, state],
+          value: state === now ? 1 : 0,
+        }));
+      }),
+  );
+  metrics.gauge("workers", () => supervisor.size);
+}
+
+/** When each of the configured certificates expires, in seconds since the epoch. */
+export function certificateExpiries(
+  certificates: readonly LoadedCertificate[],
+): Sample[] {
+  return certificates.map(({ name, notAfter }) => ({
+    values: [name],
+    value: Math.floor(notAfter.getTime() / 1000),
+  }));
+}

@@ -1,0 +1,62 @@
+/** What is told of a login: to the breaker, to the session registry, to the log and its counter. */
+import type { LoginResult } from "../observe/metric_names.ts";
+import type { LegSnapshot } from "../port/snapshot.ts";
+import type { Login } from "../protocols/protocol.ts";
+import type { WorkerCore } from "./core.ts";
+import type { Session } from "./session.ts";
+
+/** How a leg did, for the breaker. */
+export function reportLeg(
+  core: WorkerCore,
+  session: Session,
+  leg: LegSnapshot,
+  outcome: "success" | "connect" | "late",
+): void {
+  core.port.notify("legs", [{
+    destination: leg.destination,
+    protocol: leg.protocol,
+    outcome,
+    client: session.client.hostname,
+  }]);
+}
+
+/** The backend took the login. */
+export function reportBridge(core: WorkerCore, session: Session): void {
+  session.unreported = false;
+  countLogin(core, session, "accepted");
+  core.reporter.session({
+    kind: "change",
+    id: session.id,
+    stage: "bridge",
+    identifier: session.account!,
+    destination: session.destination!,
+  });
+}
+
+/** One line about a login, always with the same fields (docs/logging.md). */
+export function logLogin(
+  core: WorkerCore,
+  session: Session,
+  event: string,
+  login: Login,
+  reason: string,
+  level: "info" | "warn",
+): void {
+  core.reporter.log(level, event, {
+    client: session.client.hostname,
+    listener: session.listener.name,
+    protocol: session.listener.protocol,
+    method: login.method,
+    reason,
+    session: session.id,
+    destination: session.destination ?? undefined,
+  });
+}
+
+export function countLogin(
+  core: WorkerCore,
+  session: Session,
+  result: LoginResult,
+): void {
+  core.reporter.count(`logins.${session.listener.protocol}.${result}`);
+}
