@@ -8,6 +8,12 @@ import { until, within } from "./wait.ts";
 const SERVICES = {
   imap: { protocol: "imap", login: "imap-login", clear: "imap", tls: "imaps" },
   pop3: { protocol: "pop3", login: "pop3-login", clear: "pop3", tls: "pop3s" },
+  managesieve: {
+    protocol: "sieve",
+    login: "managesieve-login",
+    clear: "sieve",
+    tls: "sieves",
+  },
 } as const;
 
 export type DovecotProtocol = keyof typeof SERVICES;
