@@ -57,3 +57,52 @@ function socketName(address: Uint8Array, port: number): string {
   }
   return `[${groups.join(":")}]:${port}`;
 }
+
+/** Two IPv4 or IPv6 sockets as `[address, port]`, the client's first. */
+export type Pair = readonly [
+  readonly [address: string, port: number],
+  readonly [address: string, port: number],
+];
+
+/** A header of version 1. */
+export function proxyV1([[from, fromPort], [to, toPort]]: Pair): string {
+  const family = from.includes(":") ? "TCP6" : "TCP4";
+  return `PROXY ${family} ${from} ${to} ${fromPort} ${toPort}\r\n`;
+}
+
+/** A header of version 2 for IPv4 sockets, with these fields behind the addresses. */
+export function proxyV2(
+  [[from, fromPort], [to, toPort]]: Pair,
+  tlvs: readonly (readonly [type: number, value: string])[] = [],
+): Uint8Array {
+  const four = (address: string) => address.split(".").map(Number);
+  const word = (value: number) => [value >> 8, value & 255];
+  return proxyV2Raw(0x21, 0x11, [
+    ...four(from),
+    ...four(to),
+    ...word(fromPort),
+    ...word(toPort),
+    ...tlvs.flatMap(([type, value]) => [
+      type,
+      ...word(value.length),
+      ...new TextEncoder().encode(value),
+    ]),
+  ]);
+}
+
+/** A header of version 2 with any command byte, family byte and body. */
+export function proxyV2Raw(
+  command: number,
+  family: number,
+  body: readonly number[],
+  length = body.length,
+): Uint8Array {
+  return Uint8Array.from([
+    ...Uint8Array.fromHex(SIGNATURE),
+    command,
+    family,
+    length >> 8,
+    length & 255,
+    ...body,
+  ]);
+}
