@@ -70,7 +70,7 @@ class SieveStage implements AsyncDisposable {
   }
 
   client(): Promise<ManageSieveClient> {
-    return ManageSieveClient.tls(
+    return ManageSieveClient.upgraded(
       this.proxy.listener("sieve"),
       this.proxy.ca,
     );
@@ -90,7 +90,7 @@ needs(
     await using stage = await SieveStage.create();
     const { proxy } = stage;
     using client = await stage.client();
-    assert.deepEqual(client.greeting.data.map((line) => line.split(" ")[0]), [
+    assert.deepEqual(client.capabilities.map((line) => line.split(" ")[0]), [
       '"IMPLEMENTATION"',
       '"VERSION"',
       '"SASL"',
@@ -108,9 +108,9 @@ needs(
 
     assert.equal(await proxy.move(ALICE, "new"), "ok\n");
     assert.equal(await proxy.kick(ALICE), 1);
-    assert.equal(await client.line(), null);
+    assert.equal(await client.lineOrEnd(), null);
     assert.equal(
-      (await proxy.ended(client.localPort)).reason,
+      (await proxy.ended(client)).reason,
       "kicked",
     );
 
@@ -223,7 +223,7 @@ Deno.test("ManageSieve: a backend that fails in any stage is a temporary failure
   });
   const target = proxy.listener("sieve");
   using clear = await ManageSieveClient.plain(target, proxy.ca);
-  assert.ok(clear.greeting.data.includes('"SASL" ""'));
+  assert.ok(clear.capabilities.includes('"SASL" ""'));
   assert.match((await clear.logIn(ALICE)).text, /^\(ENCRYPT-NEEDED\) /);
 
   const faults = [
@@ -237,7 +237,7 @@ Deno.test("ManageSieve: a backend that fails in any stage is a temporary failure
     for (const fault of faults) {
       const what = `${stage} ${JSON.stringify(fault).slice(0, 60)}`;
       old.faults = { [stage]: fault };
-      using client = await ManageSieveClient.tls(target, proxy.ca);
+      using client = await ManageSieveClient.upgraded(target, proxy.ca);
       const { status, text } = await client.logIn(ALICE);
       assert.deepEqual(
         [status, text.split(" ")[0]],
@@ -252,7 +252,7 @@ Deno.test("ManageSieve: a backend that fails in any stage is a temporary failure
 
   // Who will not be told the client's address takes the login all the same.
   old.faults = { xclient: { send: 'NO "not you"\r\n', then: "go on" } };
-  using client = await ManageSieveClient.tls(target, proxy.ca);
+  using client = await ManageSieveClient.upgraded(target, proxy.ca);
   assert.equal((await client.logIn(ALICE)).status, "OK");
   assert.equal((await client.transact("NOOP")).text, '"old"');
   assert.equal((await proxy.event("forwarding_refused")).destination, "old");
@@ -300,10 +300,10 @@ Deno.test("ManageSieve: limits before the login are told with BYE", async () => 
     ["preauth-timeout", () => Promise.resolve()],
   ];
   for (const [reason, act] of ends) {
-    using client = await ManageSieveClient.tls(target, proxy.ca);
+    using client = await ManageSieveClient.upgraded(target, proxy.ca);
     await act(client);
     assert.equal((await client.answer()).status, "BYE", reason);
-    assert.equal(await client.line(), null);
-    assert.equal((await proxy.ended(client.localPort)).reason, reason);
+    assert.equal(await client.lineOrEnd(), null);
+    assert.equal((await proxy.ended(client)).reason, reason);
   }
 });
