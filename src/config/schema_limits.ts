@@ -17,12 +17,18 @@ const withLogin = {
   submission: sessions("Submission"),
 } satisfies Partial<Record<ProtocolName, z.ZodType>>;
 
+const lineProtocols = {
+  ...withLogin,
+  smtp: sessions("SMTP"),
+  lmtp: sessions("LMTP"),
+} satisfies Partial<Record<ProtocolName, z.ZodType>>;
+
 export const limitsSchema = z.object({
   trusted_networks: key(
     z.array(cidr(), expected("a list of address ranges")).prefault([]),
     {
       description:
-        "Clients in these ranges are never counted, delayed or refused by a limit: webmail, monitoring, the office.",
+        "Clients in these ranges are never counted, delayed or refused by a limit: webmail, monitoring, a proxy in front that tells its clients' addresses by XCLIENT or ID.",
     },
   ),
   failures_per_address: most(
@@ -46,7 +52,7 @@ export const limitsSchema = z.object({
     description:
       "For how long logins are refused, right ones too. Open sessions go on.",
   }),
-  connections_per_address: key(z.object(withLogin).prefault({}), {
+  connections_per_address: key(z.object(lineProtocols).prefault({}), {
     description:
       "Connections at once of one client address (IPv6: of one /64 network), for each protocol. Reached through PROXY headers, clients count by the address in there.",
   }),

@@ -6,6 +6,7 @@ import { Attempt } from "./attempt.ts";
 import { throughBreaker } from "./breaker_gate.ts";
 import { takeProxyHeader } from "./client_address.ts";
 import type { WorkerCore } from "./core.ts";
+import { LIMIT_WORDS } from "./limit_gate.ts";
 import { watchClient } from "./login.ts";
 import {
   armPreauth,
@@ -30,7 +31,12 @@ export async function runPassthrough(
   try {
     armPreauth(core, session, () => null);
     await takeProxyHeader(core, session);
+    const limit = await core.limits.connection(session);
     await startTls(core, session);
+    if (limit !== null) {
+      session.mark("limit", LIMIT_WORDS[limit]);
+      return await closeWith(core, session, words(core, session, "4.7.0"));
+    }
     disarmPreauth(session);
     await reach(core, session);
     await runBridge(core, session);
@@ -69,7 +75,7 @@ async function reach(core: WorkerCore, session: Session): Promise<void> {
     if (end === null) throw error;
     session.mark(end.reason, end.message);
     if (end.reason !== "client-closed") {
-      await closeWith(core, session, words(core, session));
+      await closeWith(core, session, words(core, session, "4.3.0"));
     }
     throw end;
   } finally {
@@ -96,9 +102,13 @@ function legOf(
 }
 
 /** RFC 5321 3.8 and 4.2.1: 421 may come at any moment, and the connection closes behind it. */
-function words(core: WorkerCore, session: Session): string {
+function words(
+  core: WorkerCore,
+  session: Session,
+  status: "4.3.0" | "4.7.0",
+): string {
   const name = core.generation.snapshot.hostname ?? session.local.hostname;
-  return `421 4.3.0 ${name} Service not available, closing connection\r\n`;
+  return `421 ${status} ${name} Service not available, closing connection\r\n`;
 }
 
 function reportBridge(core: WorkerCore, session: Session): void {

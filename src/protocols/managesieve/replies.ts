@@ -12,6 +12,10 @@ export const ENCRYPT_NEEDED = no(
   "ENCRYPT-NEEDED",
 );
 const UNAVAILABLE = no("Temporary failure, try again later", "TRYLATER");
+const LIMITED = no(
+  "Too many logins or connections, try again later",
+  "TRYLATER",
+);
 const AUTHENTICATION_FAILED = no("Authentication failed");
 export const CANCELLED = no("Authentication cancelled");
 
@@ -73,7 +77,9 @@ export function acceptance(reply: AcceptedReply): string {
 
 /** The backend's own words, or ours in place of all of them. */
 export function refusal(refusal: Refusal): string {
-  if (refusal.kind === "unavailable") return UNAVAILABLE;
+  if (refusal.kind === "unavailable") {
+    return refusal.limit ? LIMITED : UNAVAILABLE;
+  }
   if (refusal.hide || refusal.lines.length === 0) return AUTHENTICATION_FAILED;
   return refusal.lines.map((line) => `${line}\r\n`).join("");
 }
