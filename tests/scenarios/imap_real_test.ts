@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { Dovecot } from "../support/dovecot.ts";
 import { ImapClient } from "../support/imap_client.ts";
 import { Mailferry } from "../support/mailferry.ts";
+import { output } from "../support/program.ts";
 import { Ground } from "../support/proxy_config.ts";
 import { needs } from "../support/requirements.ts";
 import { ALICE, BOB, login, PASSWORD } from "../support/stage.ts";
@@ -66,16 +67,6 @@ class RealStage implements AsyncDisposable {
       await thing[Symbol.asyncDispose]();
     }
   }
-}
-
-async function output(program: string, args: string[]): Promise<string> {
-  const { success, stdout, stderr } = await new Deno.Command(program, {
-    args,
-    stdin: "null",
-  }).output();
-  const text = new TextDecoder();
-  if (!success) throw new Error(`${program}: ${text.decode(stderr)}`);
-  return text.decode(stdout);
 }
 
 const IMAPLIB = `
