@@ -146,9 +146,12 @@ export class Plane implements ControlPlane {
     const shown = found.slice(0, MOST_LIMITS_SHOWN);
     return {
       counted: found.length,
-      limits: shown.map(({ refusedFor, ...entry }) => ({
-        ...entry,
-        refused_seconds: Math.ceil(refusedFor / 1000),
+      limits: shown.map((entry) => ({
+        kind: entry.kind,
+        name: entry.name,
+        failures: entry.failures,
+        refused_seconds: Math.ceil(entry.refusedFor / 1000),
+        connections: entry.connections,
       })),
     };
   }

@@ -5,7 +5,7 @@ const encoder = new TextEncoder();
 const LF = 10;
 const CR = 13;
 
-export class Wire {
+export class Wire implements Disposable {
   #buffer = new Uint8Array(0);
 
   constructor(readonly conn: Deno.Conn) {}
@@ -79,6 +79,10 @@ export class Wire {
     } catch {
       // Closed by the other half of the test already.
     }
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
   }
 
   async #more(): Promise<boolean> {
