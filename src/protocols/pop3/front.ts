@@ -6,6 +6,7 @@ import { ClientGone, ClientLogin, readCredentials } from "../client_login.ts";
 import { mayShowSecrets, mayStartTls, servesPasswords } from "../login_gate.ts";
 import type {
   AcceptedReply,
+  ClaimedClient,
   ClientIo,
   Frontend,
   FrontendContext,
@@ -14,6 +15,7 @@ import type {
   Refusal,
 } from "../protocol.ts";
 import { SessionEnd } from "../session_end.ts";
+import { readXclient } from "../xclient.ts";
 import {
   CANCELLED,
   capabilityList,
@@ -26,6 +28,7 @@ import {
 import { ask, BadCommand, type Command, readCommand } from "./wire.ts";
 
 const LOGIN_COMMANDS: ReadonlySet<string> = new Set(["USER", "PASS", "AUTH"]);
+const NOT_ALLOWED = "Command unknown or not allowed before login";
 const encoder = new TextEncoder();
 
 /** What a command leads to: the next one, or a login. */
@@ -54,10 +57,12 @@ export class Pop3Frontend implements Frontend {
     this.#context = context;
   }
 
-  /** RFC 1939 4. No timestamp, since APOP is not there. */
+  /** RFC 1939 4. No timestamp, since APOP is not there; Dovecot's code where XCLIENT is. */
   greet(): Promise<void> {
     const { banner } = this.#context.snapshot.capabilities.pop3;
-    return this.#io.write(`+OK ${banner}\r\n`);
+    return this.#io.write(
+      `+OK ${this.#io.adopt ? "[XCLIENT] " : ""}${banner}\r\n`,
+    );
   }
 
   async nextLogin(): Promise<Login | null> {
@@ -115,13 +120,18 @@ export class Pop3Frontend implements Frontend {
         return await this.#finishLogin(user, rest);
       case "AUTH":
         return await this.#authenticate(rest);
+      case "XCLIENT":
+        if (this.#io.adopt) return await this.#adopt(rest, this.#io.adopt);
+        throw new BadCommand(NOT_ALLOWED);
       case "APOP": // RFC 1939 7: it needs the password in clear on the server's side.
         return await this.#say("-ERR APOP is not offered\r\n");
     }
     if (rest !== null) throw new BadCommand("Unexpected arguments");
     switch (name) {
       case "CAPA": // RFC 2449 5
-        return await this.#say(capabilityList(this.#gate()));
+        return await this.#say(
+          capabilityList(this.#gate(), this.#io.adopt !== undefined),
+        );
       case "NOOP":
         return await this.#say("+OK\r\n");
       case "UTF8": // RFC 6856 2
@@ -133,7 +143,7 @@ export class Pop3Frontend implements Frontend {
         await this.#say("+OK Logging out\r\n");
         throw new SessionEnd("logout");
       default:
-        throw new BadCommand("Command unknown or not allowed before login");
+        throw new BadCommand(NOT_ALLOWED);
     }
   }
 
@@ -147,6 +157,19 @@ export class Pop3Frontend implements Frontend {
     // What was agreed on in clear is forgotten.
     this.#utf8 = false;
     return "next";
+  }
+
+  /** What a trusted proxy in front says of its client, in the form of Dovecot's login processes. */
+  async #adopt(
+    rest: Uint8Array | null,
+    adopt: (claim: ClaimedClient) => void,
+  ): Promise<Outcome> {
+    const words = String.fromCharCode(...rest ?? []).split(" ")
+      .filter((word) => word !== "");
+    const claim = readXclient(words);
+    if (claim === null) throw new BadCommand("Syntax error");
+    adopt(claim);
+    return await this.#say("+OK Updated\r\n");
   }
 
   /** RFC 1939 7: USER, which is granted to whoever asks. */

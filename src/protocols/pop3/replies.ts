@@ -40,7 +40,7 @@ export function refusal(refusal: Refusal): string {
 }
 
 /** RFC 2449 5, in the order of compatibility.md; no version, for it would only help an attacker. */
-export function capabilityList(gate: Pop3Gate): string {
+export function capabilityList(gate: Pop3Gate, xclient: boolean): string {
   const { sasl } = gate.capabilities;
   const open = mayShowSecrets(gate);
   const mechanisms = offeredMechanisms(gate);
@@ -54,6 +54,7 @@ export function capabilityList(gate: Pop3Gate): string {
     "UIDL",
     "UTF8",
     ...mayStartTls(gate) ? ["STLS"] : [],
+    ...xclient ? ["XCLIENT"] : [],
     "IMPLEMENTATION mailferry",
   ]);
 }
