@@ -15,14 +15,10 @@ import {
   routeKey,
 } from "../route/identifier.ts";
 import { Attempt } from "./attempt.ts";
+import { throughBreaker } from "./breaker_gate.ts";
 import type { WorkerCore } from "./core.ts";
 import { OverLimit } from "./limit_gate.ts";
-import {
-  countLogin,
-  logLogin,
-  reportBridge,
-  reportLeg,
-} from "./login_report.ts";
+import { countLogin, logLogin, reportBridge } from "./login_report.ts";
 import { replay, Unavailable } from "./replay.ts";
 import type { Session } from "./session.ts";
 
@@ -136,21 +132,13 @@ async function establish(
   const leg = legOf(snapshot, route, session);
   session.destination = route.destination;
   session.unreported = true;
-  await passBreaker(core, attempt, leg);
-  let verdict: BackendVerdict;
-  try {
-    verdict = await replay(core, protocol, session, attempt, login, leg);
-  } catch (error) {
-    attempt.check();
-    if (error instanceof DialFailed) reportLeg(core, session, leg, "connect");
-    else if (error instanceof BackendFailure) {
-      reportLeg(core, session, leg, "late");
-    }
-    throw error;
-  }
-  if (core.breakers.wantsSuccess(leg.destination, leg.protocol)) {
-    reportLeg(core, session, leg, "success");
-  }
+  const verdict = await throughBreaker(
+    core,
+    session,
+    attempt,
+    leg,
+    () => replay(core, protocol, session, attempt, login, leg),
+  );
   if (verdict.kind === "accepted") {
     await confirmRoute(core, session, attempt, account, leg);
   }
@@ -242,25 +230,6 @@ function legOf(
   throw new Unavailable(
     `destination ${route.destination} has no leg for ${session.listener.protocol}`,
   );
-}
-
-async function passBreaker(
-  core: WorkerCore,
-  attempt: Attempt,
-  leg: LegSnapshot,
-): Promise<void> {
-  const { destination, protocol } = leg;
-  const state = core.breakers.state(destination, protocol);
-  if (state === "closed") return;
-  const granted = state === "ask" &&
-    await attempt.interruptible(
-      core.port.call("breakerProbe", { destination, protocol }),
-    );
-  if (!granted) {
-    throw new Unavailable(
-      `destination ${destination} is marked down for ${protocol}`,
-    );
-  }
 }
 
 /**

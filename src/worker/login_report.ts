@@ -1,24 +1,8 @@
-/** What is told of a login: to the breaker, to the session registry, to the log and its counter. */
+/** What is told of a login: to the session registry, to the log and its counter. */
 import type { LoginResult } from "../observe/metric_names.ts";
-import type { LegSnapshot } from "../port/snapshot.ts";
 import type { Login } from "../protocols/protocol.ts";
 import type { WorkerCore } from "./core.ts";
 import type { Session } from "./session.ts";
-
-/** How a leg did, for the breaker. */
-export function reportLeg(
-  core: WorkerCore,
-  session: Session,
-  leg: LegSnapshot,
-  outcome: "success" | "connect" | "late",
-): void {
-  core.port.notify("legs", [{
-    destination: leg.destination,
-    protocol: leg.protocol,
-    outcome,
-    client: session.client.hostname,
-  }]);
-}
 
 /** The backend took the login. */
 export function reportBridge(core: WorkerCore, session: Session): void {
@@ -49,6 +33,7 @@ export function logLogin(
     method: login.method,
     reason,
     session: session.id,
+    upstream_id: session.upstreamId ?? undefined,
     destination: session.destination ?? undefined,
   });
 }
