@@ -6,6 +6,7 @@ import {
 } from "../support/fake_smtp_backend.ts";
 import { Mailferry } from "../support/mailferry.ts";
 import { Postfix } from "../support/postfix.ts";
+import { outcome } from "../support/program.ts";
 import { Ground, merge, type Table } from "../support/proxy_config.ts";
 import { needs } from "../support/requirements.ts";
 import { plain, SmtpClient } from "../support/smtp_client.ts";
@@ -324,20 +325,6 @@ class PostfixStage implements AsyncDisposable {
   }
 }
 
-async function output(
-  program: string,
-  args: readonly string[],
-  environment: Record<string, string> = {},
-): Promise<{ code: number; text: string }> {
-  const { code, stdout, stderr } = await new Deno.Command(program, {
-    args: [...args],
-    env: environment,
-    stdin: "null",
-  }).output();
-  const decoder = new TextDecoder();
-  return { code, text: decoder.decode(stdout) + decoder.decode(stderr) };
-}
-
 needs(
   ["postfix", "dovecot", "swaks"],
   "swaks submits in every TLS mode and by PLAIN and LOGIN, and Postfix logs its address",
@@ -354,7 +341,7 @@ needs(
         for (const user of [ALICE, BOB]) {
           const address = `127.0.0.${++last}`;
           const { port } = stage.proxy.listener(listener);
-          const { code, text } = await output("swaks", [
+          const { code, text } = await outcome("swaks", [
             ...["--server", "127.0.0.1", "--port", String(port), mode],
             ...["--local-interface", address, "--ehlo", "swaks.test"],
             ...["--auth", method, "--auth-user", user],
@@ -378,7 +365,7 @@ needs(
     await using stage = await PostfixStage.create();
     const submission = String(stage.proxy.listener("submission").port);
     const attempt = (...more: string[]) =>
-      output("swaks", [
+      outcome("swaks", [
         ...["--server", "127.0.0.1", "--port", submission],
         ...["--auth", "PLAIN", "--auth-user", ALICE, ...more],
         ...["--from", ALICE, "--to", "someone@example.com"],
@@ -423,7 +410,7 @@ needs(
         ["submission", "127.0.0.82"],
       ] as const
     ) {
-      const { code, text } = await output("python3", [
+      const { code, text } = await outcome("python3", [
         ...["-c", SMTPLIB, mode, String(stage.proxy.listener(mode).port)],
         ...[stage.ground.authority.file, source, ALICE, BOB, PASSWORD],
       ]);
@@ -448,7 +435,7 @@ needs(
       ] as const
     ) {
       const { port } = stage.proxy.listener(listener);
-      const { code, text } = await output("curl", [
+      const { code, text } = await outcome("curl", [
         ...["--silent", "--show-error", "--ssl-reqd"],
         ...["--cacert", stage.ground.authority.file, "--interface", source],
         ...["--user", `${BOB}:${PASSWORD}`, "--mail-from", BOB],

@@ -8,3 +8,16 @@ export async function output(program: string, args: string[]): Promise<string> {
   if (!success) throw new Error(`${program}: ${text.decode(stderr)}`);
   return text.decode(stdout);
 }
+
+/** How a program of the host ended and all that it printed. */
+export async function outcome(
+  program: string,
+  args: string[],
+): Promise<{ code: number; text: string }> {
+  const { code, stdout, stderr } = await new Deno.Command(program, {
+    args,
+    stdin: "null",
+  }).output();
+  const decoder = new TextDecoder();
+  return { code, text: decoder.decode(stdout) + decoder.decode(stderr) };
+}
