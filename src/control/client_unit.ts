@@ -1,4 +1,4 @@
-import { isAddress, parseAddress } from "../net/address.ts";
+import { formatAddress, isAddress, parseAddress } from "../net/address.ts";
 
 /**
  * What counts as one client where clients are told apart: an IPv4 address, or the /64 of an IPv6
@@ -17,8 +17,5 @@ export function clientUnit(address: string): string {
 export function showClientUnit(unit: string): string {
   const hex = /^([0-9a-f]{16})\/64$/.exec(unit)?.[1];
   if (hex === undefined) return unit;
-  const groups = hex.match(/.{4}/g)!.map((group) =>
-    parseInt(group, 16).toString(16)
-  );
-  return `${groups.join(":")}::/64`;
+  return `${formatAddress(Uint8Array.fromHex(hex.padEnd(32, "0")))}/64`;
 }

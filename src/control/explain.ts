@@ -44,6 +44,11 @@ export async function explainRoute(
       ? "none"
       : `cut: ${account} is the mailbox, the whole login goes to the backend`,
   );
+  const blocked = parts.limits.entry("account", account)?.refusedFor ?? 0;
+  if (blocked > 0) {
+    const seconds = Math.ceil(blocked / 1000);
+    tell("limits", `too many failed logins: refused for another ${seconds} s`);
+  }
   const hold = parts.holds.of(account);
   tell(
     "hold",
@@ -79,8 +84,10 @@ export async function explainRoute(
       leg === undefined ||
       parts.breakers.stateOf(route.destination, protocol) === "down"
     );
-  return end(
-    route.destination,
-    unusable ? `destination ${route.destination} is down` : null,
-  );
+  const refused = blocked > 0
+    ? "too many failed logins of this account"
+    : unusable
+    ? `destination ${route.destination} is down`
+    : null;
+  return end(route.destination, refused);
 }

@@ -133,7 +133,7 @@ Deno.test("Limits.entries shows who is refused first, and networks as such", () 
   assert.deepEqual(limits.entries(), [
     {
       kind: "address",
-      name: "2001:db8:0:0::/64",
+      name: "2001:db8::/64",
       failures: 2,
       refusedFor: 120_000,
       connections: {},

@@ -6,12 +6,18 @@ import type { WorkerRequests } from "../port/messages.ts";
 import { Resolver } from "../route/resolver.ts";
 import { type MappingStore, StoreError } from "../store/store.ts";
 import { ControlError } from "./api.ts";
+import { Limits } from "./limits.ts";
 import { Breakers } from "./breakers.ts";
 import { Holds } from "./holds.ts";
 import type { Parts } from "./parts.ts";
 import { Plane } from "./plane.ts";
 import { SessionRegistry } from "./registry.ts";
-import { breakerLegs, breakerSettings, resolverSettings } from "./settings.ts";
+import {
+  breakerLegs,
+  breakerSettings,
+  limitSettings,
+  resolverSettings,
+} from "./settings.ts";
 
 const CONFIG = configOf(
   BASE.replace("[mapping]", '[mapping]\nnormalize = "lowercase"'),
@@ -68,6 +74,10 @@ function setup() {
     store,
     registry,
     holds,
+    limits: new Limits(
+      { ...limitSettings(CONFIG), failuresPerAccount: 2 },
+      clock,
+    ),
     breakers,
     metrics: new Metrics(),
     resolver: new Resolver(store, resolverSettings(CONFIG), {
@@ -236,6 +246,46 @@ Deno.test("Plane.resetDestination knows its destinations", () => {
   const { plane } = setup();
   plane.resetDestination("old");
   assert.throws(() => plane.resetDestination("nowhere"), refused("unknown"));
+});
+
+Deno.test("Plane.limits and Plane.clearLimit take an account in any spelling that routes alike", async () => {
+  const { plane, parts } = setup();
+  const account = "alice@example.com";
+  for (const client of ["192.0.2.1", "192.0.2.2"]) {
+    parts.limits.failed({ client, account });
+  }
+  const refused = {
+    kind: "account" as const,
+    name: account,
+    failures: 2,
+    refused_seconds: 900,
+    connections: {},
+  };
+  const list = { counted: 1, limits: [refused] };
+  assert.deepEqual(plane.limits(null), list);
+  const target = { identifier: "ALICE@example.com%admin" };
+  assert.deepEqual(plane.limits(target), list);
+  assert.deepEqual(plane.limits({ address: "192.0.2.1" }).limits, []);
+  assert.match(
+    (await plane.explain(account)).refused!,
+    /too many failed logins/,
+  );
+  assert.equal(plane.clearLimit(target), true);
+  assert.equal(plane.clearLimit(target), false);
+  assert.equal((await plane.explain(account)).refused, null);
+  assert.throws(
+    () => plane.limits({ identifier: "a b" }),
+    (error) => error instanceof ControlError && error.code === "invalid",
+  );
+});
+
+Deno.test("Plane.limits cuts a very long list and says how long it is", () => {
+  const { plane, parts } = setup();
+  for (let i = 0; i < 1500; i++) {
+    parts.limits.failed({ client: "192.0.2.1", account: `a${i}` });
+  }
+  const { counted, limits } = plane.limits(null);
+  assert.deepEqual([counted, limits.length], [1500, 1000]);
 });
 
 Deno.test("Plane.explain goes through the steps of a login", async () => {

@@ -151,3 +151,35 @@ Deno.test("SessionRegistry.workerLost closes the sessions of that worker alone",
   assert.equal(registry.active, 1);
   assert.equal(sessionEndLine(closed[0]!, String).level, "error");
 });
+
+Deno.test("SessionRegistry tells the bytes of open and of ended sessions once", () => {
+  const carried: [string, number, number][] = [];
+  const registry = new SessionRegistry(
+    () => {},
+    () => 5000,
+    (...bytes) => carried.push(bytes),
+  );
+  const total = () =>
+    ([1, 2] as const).map((i) => carried.reduce((sum, c) => sum + c[i], 0));
+  registry.apply(0, [
+    open("s1"),
+    { kind: "change", id: "s1", bytesIn: 10, bytesOut: 20 },
+    { kind: "change", id: "s1", stage: "bridge" },
+    { kind: "change", id: "s1", bytesIn: 15, bytesOut: 25 },
+  ]);
+  assert.deepEqual(total(), [15, 25]);
+  registry.apply(0, [
+    {
+      kind: "close",
+      id: "s1",
+      reason: "client-closed",
+      bytesIn: 16,
+      bytesOut: 30,
+    },
+    open("s2"),
+    { kind: "change", id: "s2", bytesIn: 1, bytesOut: 2 },
+  ]);
+  registry.workerLost(0);
+  assert.deepEqual(total(), [17, 32]);
+  assert.ok(carried.every(([protocol]) => protocol === "imap"));
+});

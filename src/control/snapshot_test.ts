@@ -131,3 +131,29 @@ Deno.test("buildSnapshot takes what was probed only where that is asked for", ()
     "ID",
   ]);
 });
+
+Deno.test("buildSnapshot has the workers ask only for what is limited", () => {
+  const limits = (text: string) => build(`${BASE}[limits]\n${text}\n`).limits;
+  assert.equal(limits(""), undefined);
+  assert.equal(limits("failure_delay = '2s'"), undefined);
+  assert.deepEqual(
+    limits(
+      "connections_per_address.pop3 = 3\nconnections_per_account.imap = 2",
+    ),
+    {
+      trustedNetworks: [],
+      connections: ["pop3"],
+      logins: ["imap"],
+      failures: false,
+    },
+  );
+  assert.deepEqual(
+    limits("trusted_networks = ['10.0.0.0/8']\nfailures_per_address = 5"),
+    {
+      trustedNetworks: ["10.0.0.0/8"],
+      connections: [],
+      logins: ["imap", "pop3", "managesieve", "submission"],
+      failures: true,
+    },
+  );
+});
