@@ -1,3 +1,4 @@
+import manifest from "../../deno.json" with { type: "json" };
 import { EXIT_CONFIG } from "../config/describe.ts";
 import { processEnv } from "../config/environment.ts";
 import { formatProblem } from "../config/issues.ts";
@@ -13,7 +14,7 @@ export const EXIT_USAGE = 2;
 export async function serve(path: string): Promise<number> {
   let daemon: Daemon;
   try {
-    daemon = await Daemon.start(path, processEnv);
+    daemon = await Daemon.start(path, processEnv, manifest.version);
   } catch (error) {
     return refuse(error);
   }

@@ -1,4 +1,3 @@
-import manifest from "../../deno.json" with { type: "json" };
 import type { AdminServer } from "../admin/server.ts";
 import { startAdmin } from "../admin/server.ts";
 import {
@@ -26,7 +25,7 @@ import { ControlError, type Readiness } from "./api.ts";
 import { assemble, type LegName } from "./assemble.ts";
 import { BindError, bindNamed, Binds } from "./binds.ts";
 import { ImapProbe } from "./imap_probe.ts";
-import { certificateExpiries } from "./gauges.ts";
+import { provideServedGauges } from "./gauges.ts";
 import { MemoryTrim } from "./memory_trim.ts";
 import type { Parts } from "./parts.ts";
 import { Plane, type Reloader } from "./plane.ts";
@@ -86,8 +85,12 @@ export class Daemon implements Reloader {
     );
   }
 
-  /** Serve a configuration file. Throws ConfigRefused, BindError or what made the start fail. */
-  static async start(file: string, env: Env): Promise<Daemon> {
+  /** Serve a configuration file; `version` is that of the program. Throws ConfigRefused, BindError or what made the start fail. */
+  static async start(
+    file: string,
+    env: Env,
+    version: string,
+  ): Promise<Daemon> {
     const opened = await read(file, env);
     const { config, resources } = opened;
     const log = new Log({
@@ -109,7 +112,12 @@ export class Daemon implements Reloader {
       (leg) => void daemon.#findRoot(leg),
     );
     const daemon = new Daemon(file, env, log, parts, selfSigned);
-    daemon.#provideGauges();
+    provideServedGauges(parts.metrics, version, () => ({
+      generation: daemon.#generation,
+      isLastReloadDone: daemon.#lastReloadDone,
+      loadedAt: daemon.#loadedAt,
+      certificates: daemon.#running?.resources.certificates ?? [],
+    }));
     await daemon.#begin(config, resources);
     return daemon;
   }
@@ -377,29 +385,6 @@ export class Daemon implements Reloader {
       this.#service.status(`draining: ${registry.active} sessions`);
       await new Promise((resolve) => setTimeout(resolve, DRAIN_LOOK_MS));
     }
-  }
-
-  #provideGauges(): void {
-    const { metrics } = this.parts;
-    metrics.gauge("config_generation", () => this.#generation);
-    metrics.gauge(
-      "config_last_reload_successful",
-      () => this.#lastReloadDone ? 1 : 0,
-    );
-    metrics.gauge(
-      "config_last_reload_success_timestamp_seconds",
-      () => this.#loadedAt / 1000,
-    );
-    metrics.gauge(
-      "certificate_expiry_timestamp_seconds",
-      () => certificateExpiries(this.#running?.resources.certificates ?? []),
-    );
-    const values = [
-      manifest.version,
-      Deno.version.deno,
-      Deno.build.target,
-    ];
-    metrics.gauge("build", () => [{ values, value: 1 }]);
   }
 
   #logMetrics(): void {

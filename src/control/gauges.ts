@@ -1,6 +1,6 @@
 import type { LoadedCertificate } from "../config/resources.ts";
 import type { Config } from "../config/schema.ts";
-import type { Sample } from "../observe/metrics.ts";
+import type { Metrics, Sample } from "../observe/metrics.ts";
 import type { LegState } from "../port/messages.ts";
 import type { Parts } from "./parts.ts";
 
@@ -42,12 +42,38 @@ export function provideGauges(parts: Parts, config: Config): void {
   metrics.gauge("workers", () => supervisor.size);
 }
 
-/** When each of the configured certificates expires, in seconds since the epoch. */
-export function certificateExpiries(
-  certificates: readonly LoadedCertificate[],
-): Sample[] {
-  return certificates.map(({ name, notAfter }) => ({
-    values: [name],
-    value: Math.floor(notAfter.getTime() / 1000),
-  }));
+/** The configuration in force, as the daemon knows it. */
+export interface Served {
+  readonly generation: number;
+  readonly isLastReloadDone: boolean;
+  /** Milliseconds since the epoch. */
+  readonly loadedAt: number;
+  readonly certificates: readonly LoadedCertificate[];
+}
+
+/** Tie the gauges about what is served, and by which program, to whoever knows. */
+export function provideServedGauges(
+  metrics: Metrics,
+  version: string,
+  served: () => Served,
+): void {
+  metrics.gauge("config_generation", () => served().generation);
+  metrics.gauge(
+    "config_last_reload_successful",
+    () => served().isLastReloadDone ? 1 : 0,
+  );
+  metrics.gauge(
+    "config_last_reload_success_timestamp_seconds",
+    () => served().loadedAt / 1000,
+  );
+  metrics.gauge(
+    "certificate_expiry_timestamp_seconds",
+    () =>
+      served().certificates.map(({ name, notAfter }) => ({
+        values: [name],
+        value: notAfter.getTime() / 1000,
+      })),
+  );
+  const values = [version, Deno.version.deno, Deno.build.target];
+  metrics.gauge("build", () => [{ values, value: 1 }]);
 }

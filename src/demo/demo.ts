@@ -1,4 +1,5 @@
 /** `mailferry demo`: a proxy between a mail client and two mail servers, in one process (spec section 16). */
+import manifest from "../../deno.json" with { type: "json" };
 import { processEnv } from "../config/environment.ts";
 import { processIo } from "../cli/io.ts";
 import { Daemon } from "../control/daemon.ts";
@@ -40,7 +41,11 @@ async function inPlace(
 ): Promise<number> {
   const ground = await layOut(place);
   try {
-    const daemon = await Daemon.start(ground.configFile, demoEnv);
+    const daemon = await Daemon.start(
+      ground.configFile,
+      demoEnv,
+      manifest.version,
+    );
     try {
       const steps = tellStory(ground, programName());
       if (!check) {
