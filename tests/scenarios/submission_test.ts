@@ -25,6 +25,7 @@ const LISTENERS: Table = {
     bind: ["127.0.0.1:0"],
     tls: "implicit",
   },
+  six: { protocol: "submission", bind: ["[::1]:0"], tls: "implicit" },
 };
 
 /** alice is on "old", the default; bob is on "new". */
@@ -422,16 +423,17 @@ needs(
 
 needs(
   ["postfix", "dovecot", "curl"],
-  "curl submits a large message over smtps and over smtp with STARTTLS",
+  "curl submits a large message over smtps, over smtp with STARTTLS and from an IPv6 address",
   async () => {
     await using stage = await PostfixStage.create();
     const file = `${stage.ground.folder}/message`;
     const body = `${"0123456789".repeat(7)}\r\n`.repeat(60_000);
     await Deno.writeTextFile(file, `Subject: large\r\n\r\n${body}`);
     for (
-      const [scheme, listener, source] of [
-        ["smtps", "submissions", "127.0.0.91"],
-        ["smtp", "submission", "127.0.0.92"],
+      const [scheme, listener, host, source] of [
+        ["smtps", "submissions", "127.0.0.1", "127.0.0.91"],
+        ["smtp", "submission", "127.0.0.1", "127.0.0.92"],
+        ["smtps", "six", "[::1]", "::1"],
       ] as const
     ) {
       const { port } = stage.proxy.listener(listener);
@@ -440,13 +442,13 @@ needs(
         ...["--cacert", stage.ground.authority.file, "--interface", source],
         ...["--user", `${BOB}:${PASSWORD}`, "--mail-from", BOB],
         ...["--mail-rcpt", "someone@example.com", "--upload-file", file],
-        `${scheme}://127.0.0.1:${port}/curl.test`,
+        `${scheme}://${host}:${port}/curl.test`,
       ]);
       assert.equal(code, 0, text);
       await stage.took(BOB, source, "PLAIN");
     }
     const sizes = [...stage.postfix.log().matchAll(/ size=(\d+)/g)];
-    assert.equal(sizes.length, 2);
+    assert.equal(sizes.length, 3);
     assert.ok(sizes.every(([, size]) => Number(size) > 4_000_000));
   },
 );
