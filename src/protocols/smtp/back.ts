@@ -31,9 +31,8 @@ export async function openBackend(
     // RFC 3207 4.2: what was said in clear is discarded and asked for again.
     keywords = await ehlo(io, "starttls", name);
   }
-  const attributes = keywords.get("XCLIENT");
-  if (leg.forwarding === "xclient" && forwarded !== null && attributes) {
-    const told = await forward(io, context, forwarded, new Set(attributes));
+  if (leg.forwarding === "xclient" && forwarded !== null) {
+    const told = await forward(io, context, forwarded, keywords);
     // The backend is as at its greeting now, and may offer this client something else.
     if (told) keywords = await ehlo(io, "forwarding", name);
   }
@@ -74,15 +73,18 @@ async function startTls(io: BackendIo, keywords: EhloKeywords): Promise<void> {
   await io.startTls();
 }
 
-/** True when the backend took at least one of the commands; it greets again after each. */
+/** True when the backend took at least one of the commands: it greets again after each. */
 async function forward(
   io: BackendIo,
   context: BackendContext,
   forwarded: ForwardedClient,
-  attributes: ReadonlySet<string>,
+  keywords: EhloKeywords,
 ): Promise<boolean> {
+  const attributes = keywords.get("XCLIENT");
+  // Postfix lists it only to those whom it lets use it.
+  if (!attributes) context.forwardingRefused?.("XCLIENT is not offered");
   let told = false;
-  for (const command of xclientCommands(forwarded, attributes)) {
+  for (const command of xclientCommands(forwarded, new Set(attributes))) {
     await io.write(`${command}\r\n`);
     const { code, lines } = await new ReplyReader(io, "forwarding").next();
     if (code !== 220) {

@@ -9,6 +9,8 @@ export const LINE_LIMIT = 8 * 1024;
 /** RFC 5321 4.5.3.1.4: what any server takes, the line end included. */
 export const COMMAND_OCTETS = 512;
 
+const decoder = new TextDecoder();
+
 /** RFC 5321 4.2: what a reply's code says, with all of its lines, without line ends. */
 export interface Reply {
   readonly code: number;
@@ -54,7 +56,7 @@ export interface SmtpCommand {
  */
 export function parseCommand(line: Uint8Array): SmtpCommand | null {
   // RFC 6531 3.7.1: arguments may be UTF-8; what is not, is replaced and meets no rule.
-  const text = new TextDecoder().decode(line);
+  const text = decoder.decode(line);
   // deno-lint-ignore no-control-regex
   if (/[\0-\x08\x0a-\x1f\x7f]/.test(text)) return null;
   const [, verb = "", argument = ""] = /^([^ \t]*)(.*)$/s.exec(text) ?? [];

@@ -1,7 +1,5 @@
 /** The dialogue with a submission client before its login (RFC 6409, RFC 5321 section 4). */
-import { LineTooLong } from "../../net/line_reader.ts";
 import type { SubmissionCapabilities } from "../../port/snapshot.ts";
-import { SASL_DATA_LIMIT } from "../../sasl/exchange.ts";
 import { ClientGone } from "../client_login.ts";
 import { type LoginGate, mayShowSecrets, mayStartTls } from "../login_gate.ts";
 import type {
@@ -15,33 +13,25 @@ import type {
   SmtpHello,
 } from "../protocol.ts";
 import { SessionEnd } from "../session_end.ts";
-import {
-  domainOf,
-  formatReply,
-  LINE_LIMIT,
-  parseCommand,
-  type SmtpCommand,
-} from "../smtp/wire.ts";
+import { ClientLines } from "../smtp/client_lines.ts";
+import { domainOf, formatReply, type SmtpCommand } from "../smtp/wire.ts";
 import { readXclient } from "../xclient.ts";
 import { readAuth, SubmissionLogin } from "./login.ts";
 import * as replies from "./replies.ts";
 
-// AUTH, a mechanism of 20 characters and the spaces, besides the data itself.
-const AUTH_LINE_LIMIT = SASL_DATA_LIMIT + 40;
-const AUTH = /^auth[ \t]/i;
 // RFC 5321 4.5.3.1.2; what may go into the proxy's own EHLO towards a backend.
 const FORWARDABLE_NAME = /^[\x21-\x7e]{1,255}$/;
 
 export class SubmissionFrontend implements Frontend {
   readonly #io: ClientIo;
   readonly #context: FrontendContext;
+  readonly #lines: ClientLines;
   #hello: SmtpHello | null = null;
-  /** The last line ended without CR: what follows it, up to a proper end, belongs to it. */
-  #broken = false;
 
   constructor(io: ClientIo, context: FrontendContext) {
     this.#io = io;
     this.#context = context;
+    this.#lines = new ClientLines(io);
   }
 
   greet(): Promise<void> {
@@ -57,7 +47,7 @@ export class SubmissionFrontend implements Frontend {
   async nextLogin(): Promise<Login | null> {
     try {
       for (;;) {
-        const command = await this.#read();
+        const command = await this.#lines.command();
         if (command === null) return null;
         const outcome = command === "broken"
           ? replies.BAD_LINE_END
@@ -92,19 +82,6 @@ export class SubmissionFrontend implements Frontend {
     return replies.farewell(limit);
   }
 
-  /** Null when the client went away; "broken" for a line that is none (RFC 5321 2.3.8). */
-  async #read(): Promise<SmtpCommand | "broken" | null> {
-    const line = await this.#io.reader.readLine(AUTH_LINE_LIMIT);
-    if (line === null) return null;
-    const { bytes, bare } = line;
-    const refused = bare || this.#broken;
-    this.#broken = bare;
-    if (bytes.length > LINE_LIMIT && !startsAuth(bytes)) {
-      throw new LineTooLong(LINE_LIMIT);
-    }
-    return refused ? "broken" : parseCommand(bytes) ?? "broken";
-  }
-
   /** The answer to a command ("" when it has gone out already), or the login that it leads to. */
   async #serve(
     { verb, argument }: SmtpCommand,
@@ -118,7 +95,11 @@ export class SubmissionFrontend implements Frontend {
       case "AUTH":
         // RFC 5321 4.1.4.
         if (this.#hello === null) return replies.HELLO_FIRST;
-        return await readAuth(this.#io, this.#gate, this.#hello, argument);
+        return await readAuth(
+          { io: this.#io, lines: this.#lines, hello: this.#hello },
+          this.#gate,
+          argument,
+        );
       case "NOOP": // RFC 5321 4.1.1.9: with any argument.
         return replies.OK;
       case "RSET":
@@ -212,8 +193,4 @@ function keywords(
       ? [`AUTH ${sasl.join(" ")}`]
       : [],
   ];
-}
-
-function startsAuth(line: Uint8Array): boolean {
-  return AUTH.test(String.fromCharCode(...line.subarray(0, 5)));
 }

@@ -1,31 +1,41 @@
 /** The AUTH command (RFC 4954 section 4). */
 import { LineTooLong } from "../../net/line_reader.ts";
 import type { Credentials } from "../../sasl/credentials.ts";
-import { mechanismNamed, SASL_DATA_LIMIT } from "../../sasl/exchange.ts";
+import { mechanismNamed } from "../../sasl/exchange.ts";
 import { ClientLogin, readCredentials } from "../client_login.ts";
 import { type LoginGate, mayShowSecrets } from "../login_gate.ts";
 import type { ClientIo, SmtpHello } from "../protocol.ts";
+import type { ClientLines } from "../smtp/client_lines.ts";
 import * as replies from "./replies.ts";
+
+/** The client that logs in. */
+export interface SubmissionClient {
+  readonly io: ClientIo;
+  readonly lines: ClientLines;
+  readonly hello: SmtpHello;
+}
 
 /** A complete login, with the name that its EHLO gave. */
 export class SubmissionLogin extends ClientLogin {
+  readonly hello: SmtpHello;
+
   constructor(
-    io: ClientIo,
+    client: SubmissionClient,
     method: string,
     credentials: Credentials,
-    readonly hello: SmtpHello,
   ) {
-    super(method, credentials, (challenge) => ask(io, challenge));
+    super(method, credentials, (challenge) => ask(client, challenge));
+    this.hello = client.hello;
   }
 }
 
 /** From behind the command's name on: a login, or the answer to one that is none ("" when it went out). */
 export async function readAuth(
-  io: ClientIo,
+  client: SubmissionClient,
   gate: LoginGate,
-  hello: SmtpHello,
   argument: string,
 ): Promise<SubmissionLogin | string> {
+  const { io } = client;
   const [name = "", initial, ...more] = argument.split(/[ \t]+/);
   if (name === "" || more.length > 0) {
     return await malformed(io, replies.BAD_ARGUMENTS);
@@ -42,7 +52,7 @@ export async function readAuth(
         mechanism,
         // RFC 4954 4: `=` stands for an empty initial response.
         initial === "=" ? "" : initial ?? null,
-        (challenge) => ask(io, challenge),
+        (challenge) => ask(client, challenge),
       ),
   );
   switch (result) {
@@ -51,7 +61,7 @@ export async function readAuth(
     case "malformed":
       return await malformed(io, replies.MALFORMED_DATA);
     default:
-      return new SubmissionLogin(io, mechanism, result, hello);
+      return new SubmissionLogin(client, mechanism, result);
   }
 }
 
@@ -73,11 +83,10 @@ async function exchange<T>(io: ClientIo, run: () => Promise<T>): Promise<T> {
 }
 
 /** A challenge and the client's answer as it stands, null when it went away. */
-async function ask(io: ClientIo, challenge: string): Promise<string | null> {
+async function ask(
+  { io, lines }: SubmissionClient,
+  challenge: string,
+): Promise<string | null> {
   await io.write(`334 ${challenge}\r\n`);
-  const line = await io.reader.readLine(SASL_DATA_LIMIT);
-  if (line === null) return null;
-  const text = String.fromCharCode(...line.bytes);
-  // An end that is none makes it data that is none: nothing behind it is an answer to this.
-  return line.bare ? `${text}\n` : text;
+  return await lines.answer();
 }
