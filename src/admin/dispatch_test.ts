@@ -112,7 +112,7 @@ Deno.test("dispatch hands each answer over as its schema declares", async () => 
       .filter(([, { required }]) => required)
       .map(([name]) => `${name}=${query[name]}`);
     // One of two parameters is required there.
-    if (route.path === "/limits") required.push("address=192.0.2.1");
+    if (route.path === "/limits") required.push("client=192.0.2.1");
     const line = `${route.method} ${route.path}?${required.join("&")}`;
     const { status, body, headers } = await ask(line);
     assert.equal(status, 200, line);
@@ -135,16 +135,16 @@ Deno.test("dispatch hands each answer over as its schema declares", async () => 
 
 Deno.test("dispatch takes one of an account and an address for a limit, no less and no more", async () => {
   const { expect } = setUp();
-  const both = "identifier=alice@example.com&address=192.0.2.1";
-  await expect("DELETE /limits", 400, "identifier or address required\n");
+  const both = "identifier=alice@example.com&client=192.0.2.1";
+  await expect("DELETE /limits", 400, "identifier or client required\n");
   for (const method of ["GET", "DELETE"]) {
     await expect(
       `${method} /limits?${both}`,
       400,
-      "identifier or address, not both\n",
+      "identifier or client, not both\n",
     );
   }
-  await expect("DELETE /limits?address=192.0.2.1", 200, "cleared\n");
+  await expect("DELETE /limits?client=192.0.2.1", 200, "cleared\n");
   await expect("DELETE /limits?identifier=alice@example.com", 200, "absent\n");
 });
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { routes } from "../admin/routes.ts";
-import { parseArguments } from "./arguments.ts";
+import { globalOptions, parseArguments } from "./arguments.ts";
 import { CtlError } from "./io.ts";
 
 function parsed(line: string) {
@@ -53,6 +53,11 @@ Deno.test("parseArguments finds the route and binds its parameters", () => {
     {},
     { help: "" },
   ]);
+});
+
+Deno.test("no parameter of a route is hidden behind an option of ctl itself", () => {
+  const names = routes.flatMap(({ parameters }) => Object.keys(parameters));
+  assert.deepEqual(names.filter((n) => Object.hasOwn(globalOptions, n)), []);
 });
 
 Deno.test("parseArguments binds every route by its verb", () => {

@@ -84,7 +84,7 @@ Deno.test("one address has so many connections over all workers, and gets a plac
     assert.equal(reason, "limit");
     assert.equal(detail, "too many connections of this address");
   }
-  const { limits } = await limitsOf(stage, "?address=127.0.0.1");
+  const { limits } = await limitsOf(stage, "?client=127.0.0.1");
   assert.deepEqual(limits, [{
     kind: "address",
     name: "127.0.0.1",
@@ -234,17 +234,18 @@ Deno.test("an address that failed too often is refused with right passwords too,
   assert.equal(entry?.name, "127.0.0.1");
   assert.equal(entry?.failures, 3);
   assert.ok(entry.refused_seconds > 800);
-  const ctl = await run([
-    ...["ctl", "limits", "list"],
-    ...["--config", stage.proxy.configFile],
-    ...["--address", new URL(stage.proxy.adminUrl).host],
-  ]);
-  assert.equal(ctl.code, 0, ctl.stderr);
-  assert.match(ctl.stdout, /^address +127\.0\.0\.1 +3 +[89]\d\d /m);
+  const ctl = (...args: string[]) =>
+    run([
+      ...["ctl", ...args, "--config", stage.proxy.configFile],
+      ...["--address", new URL(stage.proxy.adminUrl).host],
+    ]);
+  const shown = await ctl("limits");
+  assert.equal(shown.code, 0, shown.stderr);
+  assert.match(shown.stdout, /^address +127\.0\.0\.1 +3 +[89]\d\d /m);
 
-  const path = "/limits?address=127.0.0.1";
-  assert.equal(await stage.proxy.ask("DELETE", path), "cleared\n");
-  assert.equal(await stage.proxy.ask("DELETE", path), "absent\n");
+  const clear = ["limits", "clear", "--client", "127.0.0.1"];
+  assert.equal((await ctl(...clear)).stdout, "cleared\n");
+  assert.equal((await ctl(...clear)).stdout, "absent\n");
   assert.equal((await client.transact(login(BOB))).status, "OK");
 });
 

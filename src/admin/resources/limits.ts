@@ -8,14 +8,14 @@ const { invalid } = defaultRefusals;
 
 const parameters = {
   identifier: optionalIdentifier,
-  address: {
+  client: {
     schema: z.string(),
     required: false,
     summary: "A client's address; of an IPv6 one its /64 network counts",
   },
 } as const;
 
-const NOT_BOTH = "identifier or address, not both";
+const NOT_BOTH = "identifier or client, not both";
 
 export const limitRoutes = [
   route({
@@ -45,13 +45,13 @@ export const limitRoutes = [
     response: z.enum(["cleared", "absent"]),
     refusals: { invalid },
     failures: {
-      400: `\`identifier or address required\`; \`${NOT_BOTH}\``,
+      400: `\`identifier or client required\`; \`${NOT_BOTH}\``,
     },
     cli: { verb: ["limits", "clear"], positional: [] },
     handle({ control, values }) {
       const whom = target(values);
       if (whom === null) {
-        throw new AdminError(400, "identifier or address required");
+        throw new AdminError(400, "identifier or client required");
       }
       return control.clearLimit(whom) ? "cleared" as const : "absent" as const;
     },
@@ -59,14 +59,14 @@ export const limitRoutes = [
 ];
 
 function target(
-  { identifier, address }: {
+  { identifier, client }: {
     readonly identifier: string | undefined;
-    readonly address: string | undefined;
+    readonly client: string | undefined;
   },
 ): LimitTarget | null {
-  if (identifier !== undefined && address !== undefined) {
+  if (identifier !== undefined && client !== undefined) {
     throw new AdminError(400, NOT_BOTH);
   }
   if (identifier !== undefined) return { identifier };
-  return address === undefined ? null : { address };
+  return client === undefined ? null : { address: client };
 }
