@@ -327,7 +327,7 @@ class PostfixStage implements AsyncDisposable {
 }
 
 needs(
-  ["postfix", "dovecot", "swaks"],
+  ["root", "postfix", "dovecot", "swaks"],
   "swaks submits in every TLS mode and by PLAIN and LOGIN, and Postfix logs its address",
   async () => {
     await using stage = await PostfixStage.create();
@@ -360,7 +360,7 @@ needs(
 );
 
 needs(
-  ["postfix", "dovecot", "swaks"],
+  ["root", "postfix", "dovecot", "swaks"],
   "swaks is refused in clear, and with a wrong password in Postfix's words",
   async () => {
     await using stage = await PostfixStage.create();
@@ -401,7 +401,7 @@ s.quit()
 `;
 
 needs(
-  ["postfix", "dovecot", "python3"],
+  ["root", "postfix", "dovecot", "python3"],
   "smtplib is refused for one account and sends for another over the same connection",
   async () => {
     await using stage = await PostfixStage.create();
@@ -422,7 +422,7 @@ needs(
 );
 
 needs(
-  ["postfix", "dovecot", "curl"],
+  ["root", "postfix", "dovecot", "curl"],
   "curl submits a large message over smtps, over smtp with STARTTLS and from an IPv6 address",
   async () => {
     await using stage = await PostfixStage.create();

@@ -30,10 +30,11 @@ function mayMount(): boolean {
 /** What `needs` knows beyond programs: a right that the test wants. */
 const SPECIAL: Record<string, () => boolean> = {
   mount: mayMount,
+  root: () => Deno.uid() === 0,
 };
 
 /**
- * Declare a test that needs `programs` (or the right to "mount"). Where one is missing it is skipped under a name
+ * Declare a test that needs `programs` (or the right to "mount", or to be "root"). Where one is missing it is skipped under a name
  * that says so; with CI=true it fails instead, so that nothing is left out there by accident.
  */
 export function needs(
