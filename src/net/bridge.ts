@@ -1,5 +1,12 @@
-import { type ByteStream, writeAll } from "./byte_stream.ts";
+import {
+  beginWrite,
+  type ByteStream,
+  cutWrites,
+  endWrite,
+  writeAll,
+} from "./byte_stream.ts";
 import type { HandedOver } from "./line_reader.ts";
+import { shutDown, type SocketEnds } from "./shut_down.ts";
 
 /**
  * Idle directions wait in a small buffer, busy ones in a large one from a free list: two large
@@ -75,13 +82,25 @@ export async function bridge(
   return result!;
 }
 
-/** Close a stream that may be closed already. */
+/**
+ * Close a stream that may be closed already. A write under way fails, also where the peer does not
+ * read: the runtime alone would wait for it, and the session with it.
+ */
 export function close(stream: ByteStream): void {
+  const ends = cutWrites(stream) ? endsOf(stream) : null;
   try {
     stream.close();
   } catch {
     // Deno throws BadResource for a second close; both sides may close a stream first.
   }
+  if (ends) shutDown(ends);
+}
+
+/** The addresses of a stream that is a connection of the runtime; others end their writes themselves. */
+function endsOf(stream: ByteStream): SocketEnds | null {
+  if (!("remoteAddr" in stream)) return null;
+  const { remoteAddr, localAddr } = stream as unknown as SocketEnds;
+  return { remoteAddr, localAddr };
 }
 
 async function pump(
@@ -114,10 +133,17 @@ async function pump(
       if (count === null) return;
       flow[direction] += count;
       flow.active = true;
-      let done = await to.write(
-        count === buffer.length ? buffer : buffer.subarray(0, count),
-      );
-      while (done < count) done += await to.write(buffer.subarray(done, count));
+      beginWrite(to);
+      try {
+        let done = await to.write(
+          count === buffer.length ? buffer : buffer.subarray(0, count),
+        );
+        while (done < count) {
+          done += await to.write(buffer.subarray(done, count));
+        }
+      } finally {
+        endWrite(to);
+      }
       if (buffer === small) {
         if (count === SMALL) buffer = free.pop() ?? new Uint8Array(LARGE);
       } else if (count >= SPARSE) {

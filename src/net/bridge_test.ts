@@ -1,10 +1,15 @@
 import assert from "node:assert/strict";
+import { Ground } from "../../tests/support/proxy_config.ts";
 import { SeededRandom } from "../../tests/support/random.ts";
-import { within } from "../../tests/support/wait.ts";
+import { until, within } from "../../tests/support/wait.ts";
 import { bridge, close, type Flow } from "./bridge.ts";
 import { type ByteStream, writeAll } from "./byte_stream.ts";
+import { libc } from "./libc.ts";
 import { LineReader } from "./line_reader.ts";
 import { loopbackPair } from "./loopback.ts";
+
+// Loaded for the life of the process; a test must not be charged with it.
+libc();
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
@@ -241,4 +246,62 @@ Deno.test("bridge carries megabytes unchanged both ways at once", async () => {
   await within("over", over);
   assert.equal(flow.forward, size);
   assert.equal(flow.backward, size);
+});
+
+/** Write until a write fails; `sent` is told how many there were. */
+async function flood(
+  stream: ByteStream,
+  sent: (chunks: number) => void = () => {},
+): Promise<string> {
+  const chunk = new Uint8Array(64 * 1024);
+  for (let chunks = 1;; chunks++) {
+    try {
+      await writeAll(stream, chunk);
+      sent(chunks);
+    } catch {
+      return "failed";
+    }
+  }
+}
+
+Deno.test("close ends a bridge whose peers have both stopped reading", async () => {
+  using all = await ends();
+  const { client, left, backend, right, flow } = all;
+  const bridged = bridge({ stream: left }, { stream: right }, flow);
+  const floods = [flood(client), flood(backend)];
+  let passed = -1;
+  await until("both directions are stuck", () => {
+    const before = passed;
+    passed = flow.forward + flow.backward;
+    return flow.forward > 0 && flow.backward > 0 && passed === before;
+  });
+  close(left);
+  close(right);
+  const { orderly } = await within("the end of the bridge", bridged);
+  assert.equal(orderly, false);
+  await within("the end of the floods", Promise.all(floods));
+});
+
+Deno.test("close fails a write of a TLS connection whose peer does not read", async () => {
+  await using ground = await Ground.create();
+  const { certPem: cert, keyPem: key } = ground.certificate;
+  const at = { hostname: "127.0.0.1", port: 0 };
+  using listener = Deno.listenTls({ ...at, cert, key });
+  const plain = await Deno.connect({ ...at, port: listener.addr.port });
+  const served = await listener.accept();
+  using client = await Deno.startTls(plain, {
+    hostname: "localhost",
+    caCerts: [ground.authority.pem],
+  });
+  await Promise.all([client.handshake(), served.handshake()]);
+  let sent = 0;
+  const flooded = flood(served, (chunks) => sent = chunks);
+  let before = -1;
+  await until("the write is stuck", () => {
+    const quiet = sent > 0 && sent === before;
+    before = sent;
+    return quiet;
+  });
+  close(served);
+  assert.equal(await within("the end of the write", flooded), "failed");
 });

@@ -7,7 +7,7 @@ import net from "node:net";
 import tls from "node:tls";
 import type { LegSnapshot } from "../port/snapshot.ts";
 import { bridge, close } from "./bridge.ts";
-import type { ByteStream } from "./byte_stream.ts";
+import { type ByteStream, isWriting } from "./byte_stream.ts";
 import { acceptFrom } from "./loopback.ts";
 import { NodeStream } from "./node_stream.ts";
 import { rememberPin } from "./pins.ts";
@@ -34,6 +34,10 @@ export async function startNodeTls(
     const inner = await acceptFrom(listener, socket.localPort!);
     const flow = { forward: 0, backward: 0, active: false };
     void bridge({ stream: inner }, { stream: raw }, flow);
+    // A backend that takes nothing would keep the connection; where it does, what is left still goes out.
+    socket.once("close", () => {
+      if (isWriting(raw)) close(raw);
+    });
     return new NodeStream(await secured, socket);
   } catch (error) {
     socket.destroy();
