@@ -96,7 +96,10 @@ async function readToken(
   }
 }
 
-/** The certificate that clients without SNI get, as the API does: the only one, or the default. */
+/**
+ * The certificate that clients without SNI get, as the API does: the only one, or the default. Of
+ * several without a default none: the self-made one is served.
+ */
 async function readCertificate(
   document: Record<string, unknown>,
   io: CtlIo,
@@ -106,7 +109,8 @@ async function readCertificate(
   const serving = all.find((entry) => entry["default"] === true) ??
     all.find(({ subjects }) =>
       Array.isArray(subjects) && subjects.includes("*")
-    ) ?? all.at(-1);
+    ) ??
+    (all.length === 1 ? all[0] : undefined);
   const path = string(serving?.["cert"]);
   // Not every user of `ctl` may read it: the rules for an unknown certificate apply then.
   return path && await io.readFile(path).catch(() => undefined);

@@ -17,6 +17,22 @@ bearer_token_file = "/token"
 host = 7
 `,
   "/inline.toml": '[admin]\nbind = "[::]:1"\nbearer_token = "inline"\n',
+  "/several.toml": `
+[tls.certificate.one]
+cert = "/one.pem"
+[tls.certificate.two]
+cert = "/two.pem"
+[admin]
+bind = "127.0.0.1:1"
+bearer_token = "inline"
+`,
+  "/one.toml": `
+[tls.certificate.two]
+cert = "/two.pem"
+[admin]
+bind = "127.0.0.1:1"
+bearer_token = "inline"
+`,
   "/none.toml": "",
   "/bad.toml": "[",
   "/token": "  from-file\n",
@@ -52,6 +68,13 @@ Deno.test("findAdmin takes address, token and certificate from the file", async 
     token: "inline",
     certPem: undefined,
   });
+});
+
+Deno.test("findAdmin knows the certificate only where it is the one that is served", async () => {
+  const certificate = async (config: string) =>
+    (await find({ config })).certPem;
+  assert.equal(await certificate("/one.toml"), "PEM two");
+  assert.equal(await certificate("/several.toml"), undefined);
 });
 
 Deno.test("findAdmin lets options and the environment win", async () => {
