@@ -84,16 +84,17 @@ function readToml(
   options: LoadOptions & { readonly file: string },
 ): { draft: ConfigDraft; issues: Issues } {
   const content = text.replace(/^\ufeff/, "");
-  const lines = new TomlLines(content);
-  const issues = new Issues(options.file, (path) => lines.lineOf(path));
   let document: unknown;
   try {
     document = parse(content);
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
+    const issues = new Issues(options.file, () => null);
     issues.problemIn(options.file, error.line, syntaxMessage(error));
     return { draft: {}, issues };
   }
+  const lines = new TomlLines(content);
+  const issues = new Issues(options.file, (path) => lines.lineOf(path));
   return { draft: examine(document, issues, options), issues };
 }
 

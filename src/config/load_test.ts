@@ -116,6 +116,18 @@ Deno.test("loadConfig says where a text is no TOML, without quoting it", () => {
   assert.ok(!only!.includes("hunter2"));
 });
 
+Deno.test("loadConfig says that a list is empty where it must not be", () => {
+  const found = problemsOf(BASE.replace(/bind = \[[^\]]*\]/, "bind = []"));
+  assert.match(found.join(), /at least one address, not an empty list/);
+});
+
+Deno.test("loadConfig refuses a text that is nested without end", () => {
+  for (const open of ["[", "{a="]) {
+    const found = problemsOf(`a = ${open.repeat(100_000)}`);
+    assert.match(found.join(), /^c\.toml:1: not valid TOML: /);
+  }
+});
+
 Deno.test("loadConfig never shows a secret", () => {
   const secrets =
     `${BASE}[mapping.redis]\nurl = "http://:hunter2@h"\n[mapping.sql]\nurl = "hunter2"\nquery = "q"\n[admin]\nbind = "127.0.0.1:0"\nbearer_token = ["hunter2"]\n`;

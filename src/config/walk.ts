@@ -139,7 +139,9 @@ function dig(value: unknown, path: readonly (string | number)[]): unknown {
 /** A value for a message, short; "" for nothing. */
 function show(value: unknown): string {
   if (value === undefined) return "";
-  if (Array.isArray(value)) return "a list";
+  if (Array.isArray(value)) {
+    return value.length === 0 ? "an empty list" : "a list";
+  }
   if (value instanceof Date) return "a date";
   if (isTable(value)) return "a table";
   const text = JSON.stringify(value) ?? String(value);
