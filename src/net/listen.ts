@@ -108,6 +108,12 @@ async function acceptAll<C extends Deno.Conn>(
         error instanceof Deno.errors.BadResource ||
         error instanceof Deno.errors.Interrupted
       ) return;
+      // One that was reset in the queue is gone from it: whoever comes next need not wait for that.
+      if (
+        error instanceof Deno.errors.NotConnected ||
+        error instanceof Deno.errors.ConnectionAborted ||
+        error instanceof Deno.errors.ConnectionReset
+      ) continue;
       await new Promise((resolve) => setTimeout(resolve, ACCEPT_RETRY_MS));
       continue;
     }
