@@ -58,6 +58,8 @@ interface Running {
 export class Daemon implements Reloader {
   #running: Running | null = null;
   #admin: AdminServer | null = null;
+  /** The one in use, also after the file has another. */
+  #adminToken: string | undefined;
   #draining = false;
   #lastReloadDone = true;
   /** Milliseconds since the epoch. */
@@ -231,6 +233,8 @@ export class Daemon implements Reloader {
   async #reload(): Promise<{ readonly reloaded: true; readonly note: string }> {
     const { log } = this.parts;
     const before = this.config;
+    // The service manager has been told STOPPING, and must not hear READY behind it.
+    if (this.#draining) throw new ControlError("invalid", "stopping");
     this.#service.tell("RELOADING", "reloading");
     try {
       const { config: wanted, resources, warnings } = await read(
@@ -241,6 +245,11 @@ export class Daemon implements Reloader {
         log.warn("config_warning", { problem: formatProblem(warning) });
       }
       const restart = needsRestart(before, wanted);
+      // A key that names the same file as before says nothing of what is in it.
+      const sameKeys = !restart.some((key) => key.startsWith("admin"));
+      if (sameKeys && resources.adminToken !== this.#adminToken) {
+        restart.push("admin.bearer_token_file (another token)");
+      }
       const config = {
         ...wanted,
         admin: before.admin,
@@ -319,6 +328,7 @@ export class Daemon implements Reloader {
   #startAdmin(config: Config, { adminToken }: Resources): void {
     const { admin } = config;
     if (!admin || adminToken === undefined) return;
+    this.#adminToken = adminToken;
     const { certPem, keyPem } = this.#defaultCertificate();
     const { log, shorten } = this.parts;
     this.#admin = bindNamed(
@@ -394,6 +404,7 @@ export class Daemon implements Reloader {
   }
 
   #tellReady(): void {
+    if (this.#draining) return;
     const { length } = this.#running?.snapshot.listeners ?? [];
     this.#service.tell("READY", `serving ${length} listeners`);
   }

@@ -275,3 +275,20 @@ Deno.test("kick ends master-user sessions by the mailbox's owner, in any spellin
   await client.rest();
   assert.equal(await stage.proxy.kick(ALICE), 0);
 });
+
+Deno.test("a reload names a token that has changed in its file, and the old one stays in use", async () => {
+  const file = await Deno.makeTempFile();
+  try {
+    await Deno.writeTextFile(file, TOKEN);
+    await using stage = await Stage.create({
+      config: { admin: { bearer_token: undefined, bearer_token_file: file } },
+    });
+    const note = async () =>
+      JSON.parse(await stage.proxy.ask("POST", "/config/reload")).note;
+    assert.equal(await note(), "everything is in force");
+    await Deno.writeTextFile(file, `another-${TOKEN}`);
+    assert.match(await note(), /^needs a restart: admin\.bearer_token_file/);
+  } finally {
+    await Deno.remove(file);
+  }
+});
