@@ -1,12 +1,21 @@
 /** Ports for servers that cannot be told to take any, and for connections that must be refused. */
 
+/** Below those that the system gives to any connection, at any moment (ip_local_port_range). */
+const FIRST = 12_000;
+const LAST = 32_000;
+
 /** Ports that were free a moment ago, all different. */
 export function freePorts(count: number): number[] {
-  const listeners = Array.from(
-    { length: count },
-    () => Deno.listen({ hostname: "127.0.0.1", port: 0 }),
-  );
-  const ports = listeners.map((l) => l.addr.port);
+  const listeners: Deno.Listener[] = [];
+  while (listeners.length < count) {
+    const port = FIRST + Math.floor(Math.random() * (LAST - FIRST));
+    try {
+      listeners.push(Deno.listen({ hostname: "127.0.0.1", port }));
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    }
+  }
+  const ports = listeners.map((l) => (l.addr as Deno.NetAddr).port);
   for (const listener of listeners) listener.close();
   return ports;
 }
