@@ -4,19 +4,49 @@ import { PASSWORD, type Table } from "./proxy_config.ts";
 import { freePorts } from "./ports.ts";
 import { until, within } from "./wait.ts";
 
-/** What Dovecot calls a protocol and its listeners. */
-const SERVICES = {
-  imap: { protocol: "imap", login: "imap-login", clear: "imap", tls: "imaps" },
-  pop3: { protocol: "pop3", login: "pop3-login", clear: "pop3", tls: "pop3s" },
+/** What Dovecot calls a protocol, the service that listens for it, and its listeners. */
+interface Service {
+  readonly protocol: string;
+  readonly service: string;
+  readonly clear: string;
+  /** None for LMTP, which has no login to protect. */
+  readonly tls?: string;
+}
+
+export type DovecotProtocol =
+  | "imap"
+  | "pop3"
+  | "managesieve"
+  | "submission"
+  | "lmtp";
+
+const SERVICES: Readonly<Record<DovecotProtocol, Service>> = {
+  imap: {
+    protocol: "imap",
+    service: "imap-login",
+    clear: "imap",
+    tls: "imaps",
+  },
+  pop3: {
+    protocol: "pop3",
+    service: "pop3-login",
+    clear: "pop3",
+    tls: "pop3s",
+  },
   managesieve: {
     protocol: "sieve",
-    login: "managesieve-login",
+    service: "managesieve-login",
     clear: "sieve",
     tls: "sieves",
   },
-} as const;
-
-export type DovecotProtocol = keyof typeof SERVICES;
+  submission: {
+    protocol: "submission",
+    service: "submission-login",
+    clear: "submission",
+    tls: "submissions",
+  },
+  lmtp: { protocol: "lmtp", service: "lmtp", clear: "lmtp" },
+};
 
 /** Where a protocol is served; the first one takes STARTTLS. */
 type Ports = { readonly clear: number; readonly tls: number };
@@ -29,6 +59,8 @@ export interface DovecotOptions {
   readonly forwarding: "proxy" | "xclient" | "none";
   /** What it serves; IMAP alone when not given. */
   readonly protocols?: readonly DovecotProtocol[];
+  /** Port of the SMTP server that takes what is submitted, for submission. */
+  readonly relay?: number;
   /** A login is refused without a client certificate of the authority. */
   readonly clientCertificate?: boolean;
 }
@@ -94,7 +126,9 @@ export class Dovecot implements AsyncDisposable {
   destination(tls: "implicit" | "starttls" = "implicit"): Table {
     const legs = [...this.ports].map(([name, port]) => [
       name,
-      { port: tls === "implicit" ? port.tls : port.clear, tls },
+      SERVICES[name].tls === undefined
+        ? { port: port.clear, tls: "plain" }
+        : { port: tls === "implicit" ? port.tls : port.clear, tls },
     ]);
     return {
       host: "127.0.0.1",
@@ -119,6 +153,14 @@ export class Dovecot implements AsyncDisposable {
         `Message-ID: <${unique}@example.com>\n\n${text}\n`,
     );
     if (ROOT) await chown(home);
+  }
+
+  /** What an operator's synchronisation does: everything of the account, mail, UIDs and scripts. */
+  async copy(account: string, to: Dovecot): Promise<void> {
+    const { success, stderr } = await new Deno.Command("cp", {
+      args: ["-a", `${this.folder}/mail/${account}`, `${to.folder}/mail/`],
+    }).output();
+    if (!success) throw new Error(new TextDecoder().decode(stderr));
   }
 
   /** Everything it logged so far. */
@@ -156,7 +198,11 @@ export class Dovecot implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.process.kill("SIGTERM");
+    try {
+      this.process.kill("SIGTERM");
+    } catch {
+      // It has ended by itself, which its test has noticed.
+    }
     try {
       await within(`the end of ${this.options.name}`, this.process.status);
     } catch {
@@ -203,6 +249,13 @@ ${
       ? "login_trusted_networks = 127.0.0.0/8"
       : ""
   }
+${
+    options.relay === undefined ? "" : `submission_relay_host = 127.0.0.1
+submission_relay_port = ${options.relay}`
+  }
+protocol lmtp {
+  mail_plugins = sieve
+}
 passdb {
   driver = static
   args = password=${PASSWORD}
@@ -211,30 +264,32 @@ userdb {
   driver = static
   args = uid=${user} gid=${ROOT ? "nogroup" : user} home=${folder}/mail/%u
 }
-${[...ports].map(([name, port]) => loginService(name, port, haproxy)).join("")}
+${[...ports].map(([name, port]) => serviceOf(name, port, haproxy)).join("")}
 ${ROOT ? "" : "service anvil {\n  chroot =\n}"}
 `;
 }
 
-function loginService(
+function serviceOf(
   name: DovecotProtocol,
   port: Ports,
   haproxy: string,
 ): string {
-  const { login, clear, tls } = SERVICES[name];
+  const { service, clear, tls } = SERVICES[name];
   return `
-service ${login} {
+service ${service} {
   ${ROOT ? "" : "chroot ="}
   inet_listener ${clear} {
     address = 127.0.0.1
     port = ${port.clear}
     ${haproxy}
   }
-  inet_listener ${tls} {
+  ${
+    tls === undefined ? "" : `inet_listener ${tls} {
     address = 127.0.0.1
     port = ${port.tls}
     ssl = yes
     ${haproxy}
+  }`
   }
 }
 `;
