@@ -3,7 +3,8 @@ import { EXIT_CONFIG } from "../config/describe.ts";
 import { processEnv } from "../config/environment.ts";
 import { formatProblem } from "../config/issues.ts";
 import { BindError } from "../control/binds.ts";
-import { ConfigRefused, Daemon } from "../control/daemon.ts";
+import { Daemon } from "../control/daemon.ts";
+import { ConfigRefused } from "../control/opening.ts";
 import { StoreError } from "../store/store.ts";
 import { processIo } from "./io.ts";
 

@@ -5,9 +5,7 @@ import {
   effectiveLogLevel,
   type Env,
 } from "../config/environment.ts";
-import { formatProblem, type Problem } from "../config/issues.ts";
-import { openConfig } from "../config/load.ts";
-import { mappingTargetFault } from "../config/mapping_targets.ts";
+import { formatProblem } from "../config/issues.ts";
 import type { Resources } from "../config/resources.ts";
 import { needsRestart } from "../config/restart.ts";
 import { parseEndpoint } from "../config/scalars.ts";
@@ -18,8 +16,6 @@ import { readTrustRoots } from "../net/trust_roots.ts";
 import { Log } from "../observe/log.ts";
 import { createShortener } from "../observe/shorten.ts";
 import type { ListenerSnapshot, WorkerSnapshot } from "../port/snapshot.ts";
-import { normalizeIdentifier } from "../route/identifier.ts";
-import { FileStore } from "../store/file.ts";
 import type { MappingStore } from "../store/store.ts";
 import { ControlError, type Readiness } from "./api.ts";
 import { assemble, type LegName } from "./assemble.ts";
@@ -27,21 +23,14 @@ import { BindError, bindNamed, Binds } from "./binds.ts";
 import { ImapProbe } from "./imap_probe.ts";
 import { provideServedGauges } from "./gauges.ts";
 import { MemoryTrim } from "./memory_trim.ts";
+import { newlyBound } from "./newly_bound.ts";
+import { ConfigRefused, openStore, readConfig } from "./opening.ts";
 import type { Parts } from "./parts.ts";
 import { Plane, type Reloader } from "./plane.ts";
-import { resourceHost } from "./resource_host.ts";
 import { RootFinder } from "./root_finder.ts";
 import { createSelfSigned, type PemPair } from "./self_signed.ts";
 import { buildSnapshot } from "./snapshot.ts";
 import { ServiceManager } from "./systemd.ts";
-
-/** The configuration does not validate; `problems` are ready to be shown. */
-export class ConfigRefused extends Error {
-  override readonly name = "ConfigRefused";
-  constructor(readonly problems: readonly Problem[]) {
-    super(problems.map(formatProblem).join("; "));
-  }
-}
 
 const METRICS_MS = 60_000;
 const DRAIN_LOOK_MS = 100;
@@ -93,7 +82,7 @@ export class Daemon implements Reloader {
     env: Env,
     version: string,
   ): Promise<Daemon> {
-    const opened = await read(file, env);
+    const opened = await readConfig(file, env);
     const { config, resources } = opened;
     const log = new Log({
       level: effectiveLogLevel(config.server.log_level, env),
@@ -237,7 +226,7 @@ export class Daemon implements Reloader {
     if (this.#draining) throw new ControlError("invalid", "stopping");
     this.#service.tell("RELOADING", "reloading");
     try {
-      const { config: wanted, resources, warnings } = await read(
+      const { config: wanted, resources, warnings } = await readConfig(
         this.file,
         this.env,
       );
@@ -309,19 +298,12 @@ export class Daemon implements Reloader {
     await parts.supervisor.ask("invalidate", { identifier: null });
   }
 
-  /** Where what listens now, of what was not known before. */
   #logListeners(
     before: readonly ListenerSnapshot[],
     now: readonly ListenerSnapshot[],
   ): void {
-    const known = new Set(before.flatMap(boundNames));
-    for (const listener of now) {
-      for (const { hostname, port } of listener.bind) {
-        const address = formatEndpoint(hostname, port);
-        if (known.has(`${listener.name} ${address}`)) continue;
-        const { name, protocol } = listener;
-        this.log.info("listening", { listener: name, protocol, address });
-      }
+    for (const { listener, protocol, address } of newlyBound(before, now)) {
+      this.log.info("listening", { listener, protocol, address });
     }
   }
 
@@ -408,31 +390,4 @@ export class Daemon implements Reloader {
     const { length } = this.#running?.snapshot.listeners ?? [];
     this.#service.tell("READY", `serving ${length} listeners`);
   }
-}
-
-function boundNames({ name, bind }: ListenerSnapshot): string[] {
-  return bind.map(({ hostname, port }) =>
-    `${name} ${formatEndpoint(hostname, port)}`
-  );
-}
-
-async function read(file: string, env: Env) {
-  const opened = await openConfig(file, {
-    strict: false,
-    env,
-    host: resourceHost,
-  });
-  if (!opened.ok) throw new ConfigRefused(opened.problems);
-  return opened;
-}
-
-/** The schema admits only what there is a store for; others are refused as not available. */
-function openStore(config: Config, log: Log): Promise<MappingStore> {
-  const { normalize, file } = config.mapping;
-  return FileStore.open({
-    path: file!.path,
-    normalize: (identifier) => normalizeIdentifier(identifier, normalize),
-    checkDestination: mappingTargetFault(config),
-    warn: (message) => log.warn("mapping_warning", { problem: message }),
-  });
 }
