@@ -1,6 +1,6 @@
 /** What the documents name exists, and what they show is valid. */
 import assert from "node:assert/strict";
-import { problemsOf } from "../src/config/testing.ts";
+import { configOf, problemsOf, warningsOf } from "../src/config/testing.ts";
 import { blocks, readReadme } from "./support/readme.ts";
 
 const root = new URL("../", import.meta.url);
@@ -49,4 +49,25 @@ Deno.test("README.md shows configurations that validate strictly", async () => {
   const shown = blocks(await readReadme(), "toml");
   assert.ok(shown.length > 0);
   for (const text of shown) assert.deepEqual(problemsOf(text), []);
+});
+
+Deno.test("docs/estate.toml validates strictly, without a warning, and has every port of an estate", async () => {
+  const text = await Deno.readTextFile(new URL("docs/estate.toml", root));
+  assert.deepEqual(problemsOf(text), []);
+  assert.deepEqual(warningsOf(text), []);
+  const served = Object.values(configOf(text).listener).map((listener) => {
+    const ports = listener.bind.map((address) => address.split(":").at(-1));
+    return [Number(ports[0]), listener.protocol, listener.tls];
+  });
+  assert.deepEqual(served.sort(([a], [b]) => Number(a) - Number(b)), [
+    [24, "lmtp", "plain"],
+    [25, "smtp", "plain"],
+    [110, "pop3", "starttls"],
+    [143, "imap", "starttls"],
+    [465, "submission", "implicit"],
+    [587, "submission", "starttls"],
+    [993, "imap", "implicit"],
+    [995, "pop3", "implicit"],
+    [4190, "managesieve", "starttls"],
+  ]);
 });
