@@ -1,66 +1,44 @@
 /**
- * The dummy IMAP backend: `backend.ts CERT KEY`, implicit TLS on a free port
- * of 127.0.0.1, which it prints. After login it knows commands of its own:
- * `SEND n` streams n bytes, `RECV n` takes n bytes, `ECHO` answers at once.
+ * The dummy backend: `backend.ts CERT KEY`, each protocol with implicit TLS and
+ * without, and the `auth_http` server of nginx's mail module, on free ports of
+ * 127.0.0.1, which it prints.
  */
+import { ANSWERS, type Answers } from "./backend_commands.ts";
+import type { Protocol } from "./dialogues.ts";
 import { acceptWithoutDelay } from "./nodelay.ts";
+import type { BackendPorts } from "./subjects.ts";
 import { Wire } from "./wire.ts";
 
-const CAPABILITY = "CAPABILITY IMAP4rev1 SASL-IR LITERAL+ ID AUTH=PLAIN";
+type Session = (wire: Wire) => Promise<void>;
 
-/** False when the session is over. */
-async function command(wire: Wire, line: string): Promise<boolean> {
-  const [tag = "*", verb = "", argument = "", initial] = line.split(" ");
-  switch (verb.toUpperCase()) {
-    case "CAPABILITY":
-      await wire.write(`* ${CAPABILITY}\r\n${tag} OK done\r\n`);
-      return true;
-    case "ID":
-      await wire.write(`* ID NIL\r\n${tag} OK done\r\n`);
-      return true;
-    case "AUTHENTICATE":
-      if (argument.toUpperCase() !== "PLAIN") {
-        await wire.write(`${tag} NO mechanism unknown\r\n`);
-        return true;
-      }
-      if (initial === undefined) {
-        await wire.write("+ \r\n");
-        if (await wire.readLine() === null) return false;
-      }
-      await wire.write(`${tag} OK [${CAPABILITY}] logged in\r\n`);
-      return true;
-    case "LOGIN":
-      await wire.write(`${tag} OK [${CAPABILITY}] logged in\r\n`);
-      return true;
-    case "SEND":
-      await wire.writeFiller(Number(argument));
-      await wire.write(`${tag} OK sent\r\n`);
-      return true;
-    case "RECV":
-      await wire.skip(Number(argument));
-      await wire.write(`${tag} OK received\r\n`);
-      return true;
-    case "ECHO":
-    case "NOOP":
-      await wire.write(`${tag} OK done\r\n`);
-      return true;
-    case "LOGOUT":
-      await wire.write(`* BYE\r\n${tag} OK bye\r\n`);
-      return false;
-    default:
-      await wire.write(`${tag} BAD unknown command\r\n`);
-      return true;
+const mail = (answers: Answers): Session => async (wire) => {
+  await wire.write(answers.greeting);
+  for (;;) {
+    const line = await wire.readLine();
+    if (line === null || !await answers.command(wire, line)) break;
   }
-}
+};
 
-async function serve(conn: Deno.TlsConn): Promise<void> {
+/** nginx closes the connection behind the answer, so there is one request on each. */
+const authHttp = (plain: Record<Protocol, number>): Session => async (wire) => {
+  let port = plain.imap;
+  for (;;) {
+    const line = await wire.readLine();
+    if (line === null) return;
+    if (line === "") break;
+    if (line === "Auth-Protocol: pop3") port = plain.pop3;
+    if (line === "Auth-Protocol: smtp") port = plain.submission;
+  }
+  await wire.write(
+    "HTTP/1.0 200 OK\r\nAuth-Status: OK\r\nAuth-Server: 127.0.0.1\r\n" +
+      `Auth-Port: ${port}\r\n\r\n`,
+  );
+};
+
+async function serve(session: Session, conn: Deno.Conn): Promise<void> {
   const wire = new Wire(conn);
   try {
-    await wire.write(`* OK [${CAPABILITY}] ready\r\n`);
-    for (;;) {
-      const line = await wire.readLine();
-      if (line === null || !await command(wire, line)) break;
-    }
+    await session(wire);
   } catch {
     // The peer is gone: nothing to tell it.
   } finally {
@@ -68,19 +46,54 @@ async function serve(conn: Deno.TlsConn): Promise<void> {
   }
 }
 
-const [certPath = "", keyPath = ""] = Deno.args;
-const listener = Deno.listenTls({
-  hostname: "127.0.0.1",
-  port: 0,
-  cert: await Deno.readTextFile(certPath),
-  key: await Deno.readTextFile(keyPath),
-});
-await acceptWithoutDelay(listener.addr.port);
-console.log(JSON.stringify({ event: "ready", port: listener.addr.port }));
-for (;;) {
-  try {
-    void serve(await listener.accept());
-  } catch {
-    // A failed accept concerns that connection alone.
+async function accept(
+  session: Session,
+  listener: Deno.Listener,
+): Promise<void> {
+  for (;;) {
+    try {
+      void serve(session, await listener.accept());
+    } catch {
+      // A failed accept concerns that connection alone.
+    }
   }
 }
+
+const [certPath = "", keyPath = ""] = Deno.args;
+const here = { hostname: "127.0.0.1", port: 0 };
+const identity = {
+  cert: await Deno.readTextFile(certPath),
+  key: await Deno.readTextFile(keyPath),
+};
+
+/** Begins to serve, and says where. */
+async function listen(
+  session: Session,
+  listener: Deno.TcpListener | Deno.TlsListener,
+): Promise<number> {
+  const { port } = listener.addr;
+  await acceptWithoutDelay(port);
+  void accept(session, listener);
+  return port;
+}
+
+async function listenAll(tls: boolean): Promise<Record<Protocol, number>> {
+  const open = (protocol: Protocol) =>
+    listen(
+      mail(ANSWERS[protocol]),
+      tls ? Deno.listenTls({ ...here, ...identity }) : Deno.listen(here),
+    );
+  return {
+    imap: await open("imap"),
+    pop3: await open("pop3"),
+    submission: await open("submission"),
+  };
+}
+
+const plain = await listenAll(false);
+const ports: BackendPorts = {
+  tls: await listenAll(true),
+  plain,
+  authHttp: await listen(authHttp(plain), Deno.listen(here)),
+};
+console.log(JSON.stringify({ event: "ready", ports }));

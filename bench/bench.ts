@@ -1,10 +1,16 @@
 /** The frame of every measurement: a subject started afresh, a load, figures. */
-import { connectTls, expectGreeting, type Target } from "./client.ts";
+import { connect, expectGreeting, type Target } from "./client.ts";
 import { PROXY_NAME } from "./certificates.ts";
+import { DIALOGUES, type Direction } from "./dialogues.ts";
 import type { Job, LoadEvent } from "./load.ts";
 import { Conversation, cpuSeconds, pause, type Running } from "./process.ts";
-import { freePort, type Scene, type Subject } from "./subjects.ts";
-import { Wire } from "./wire.ts";
+import {
+  freePort,
+  type Scene,
+  type Subject,
+  type SubjectName,
+} from "./subjects.ts";
+import type { Wire } from "./wire.ts";
 
 /** Figures of one round, by row key. */
 export type Figures = Record<string, number>;
@@ -22,6 +28,8 @@ export interface Group {
   rows: Row[];
   /** Bounds rather than speeds: one round is enough. */
   once: boolean;
+  /** Only these; every one without it. */
+  subjects?: readonly SubjectName[];
   measure(bench: Bench): Promise<Figures>;
 }
 
@@ -38,6 +46,8 @@ export interface Sizes {
 
 export const GIB = 1 << 30;
 export const MIB = 1 << 20;
+/** A large mail: 50 MB is what many servers allow. */
+export const MESSAGE_BYTES = 50_000_000;
 
 export const FULL: Sizes = {
   bulkBytes: GIB,
@@ -68,6 +78,12 @@ export class Bench {
     readonly ca: string,
   ) {}
 
+  /** The same under other circumstances. */
+  with(change: Partial<Scene>): Bench {
+    const scene = { ...this.scene, ...change };
+    return new Bench(this.subject, scene, this.sizes, this.ca);
+  }
+
   /** Starts the subject, waits until it serves, and always stops it. */
   async serve(
     work: (target: Target, proxy: Running, startMs: number) => Promise<Figures>,
@@ -75,9 +91,11 @@ export class Bench {
     const port = freePort();
     const target: Target = {
       port,
-      tls: this.subject.tls,
+      protocol: this.scene.protocol,
+      tls: this.scene.plain ? "plain" : this.subject.tls,
       name: PROXY_NAME,
       ca: this.ca,
+      proxyHeader: this.scene.proxyHeader ?? false,
     };
     const begun = performance.now();
     const proxy = await this.subject.start(this.scene, port);
@@ -96,7 +114,7 @@ export class Bench {
   }
 }
 
-/** Tries every millisecond until a TLS connection gets its greeting. */
+/** Tries every millisecond until a connection gets its greeting. */
 export async function firstGreeting(target: Target): Promise<void> {
   const deadline = performance.now() + 10_000;
   for (;;) {
@@ -109,7 +127,7 @@ export async function firstGreeting(target: Target): Promise<void> {
   }
 }
 
-/** A TLS connection and its greeting, within two seconds. */
+/** A connection and its greeting, within two seconds. */
 async function greeted(target: Target): Promise<void> {
   let wire: Wire | undefined;
   let late: number | undefined;
@@ -117,8 +135,8 @@ async function greeted(target: Target): Promise<void> {
     late = setTimeout(() => reject(new Error("no greeting in 2 s")), 2000);
   });
   const attempt = async () => {
-    wire = new Wire(await connectTls(target));
-    if (target.tls === "implicit") await expectGreeting(wire);
+    wire = await connect(target);
+    await expectGreeting(target, wire);
   };
   try {
     await Promise.race([attempt(), deadline]);
@@ -160,8 +178,15 @@ export async function timed(
 export async function warmUp(target: Target, proxy: Running): Promise<void> {
   await timed({ target, task: "logins", count: 300, parallel: 16 }, proxy);
   const bulk = { target, task: "bulk", sessions: 1, bytes: 32 * MIB } as const;
-  await timed({ ...bulk, direction: "down" }, proxy);
-  await timed({ ...bulk, direction: "up" }, proxy);
+  for (const direction of directions(target)) {
+    await timed({ ...bulk, direction }, proxy);
+  }
+}
+
+/** Those in which the target's protocol carries messages. */
+export function directions({ protocol }: Target): Direction[] {
+  const { transfers } = DIALOGUES[protocol];
+  return (["down", "up"] as const).filter((direction) => transfers[direction]);
 }
 
 export const row = (

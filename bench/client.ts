@@ -1,25 +1,42 @@
-/** The IMAP client of the load generator. */
+/** Connections of the load generator, up to the login. */
+import { DIALOGUES, type Protocol } from "./dialogues.ts";
 import { Wire } from "./wire.ts";
 
-/** Where to connect, and how TLS begins. */
+/** Where to connect, what is spoken there, and how TLS begins. */
 export interface Target {
   port: number;
-  tls: "implicit" | "starttls";
+  protocol: Protocol;
+  tls: "implicit" | "starttls" | "plain";
   /** Name for SNI and verification. */
   name: string;
   /** PEM text of the authority that signed the server's certificate. */
   ca: string;
+  /** A PROXY header before everything else, as of a load balancer. */
+  proxyHeader: boolean;
 }
+
+/**
+ * PROXY protocol v2, section 2.2 of its specification: PROXY over TCP/IPv4, from 192.0.2.1:50000 to
+ * 192.0.2.2:993.
+ */
+// deno-fmt-ignore
+const PROXY_HEADER = new Uint8Array([
+  0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a,
+  0x21, 0x11, 0, 12,
+  192, 0, 2, 1, 192, 0, 2, 2, 0xc3, 0x50, 0x03, 0xe1,
+]);
 
 /** A TCP connection on which TLS may begin. */
 export async function connectPlain(target: Target): Promise<Deno.TcpConn> {
   const conn = await Deno.connect({ hostname: "127.0.0.1", port: target.port });
   conn.setNoDelay(true);
-  if (target.tls === "implicit") return conn;
   const wire = new Wire(conn);
   try {
-    await expectGreeting(wire);
-    await transact(wire, "s STARTTLS");
+    if (target.proxyHeader) await wire.write(PROXY_HEADER);
+    if (target.tls !== "starttls") return conn;
+    const dialogue = DIALOGUES[target.protocol];
+    await dialogue.greeting(wire);
+    await dialogue.startTls(wire);
   } catch (error) {
     wire.close();
     throw error;
@@ -47,31 +64,30 @@ export async function connectTls(
   }
 }
 
-export async function expectGreeting(wire: Wire): Promise<void> {
-  const line = await wire.readLine();
-  if (!line?.startsWith("* OK")) throw new Error(`greeting: ${line}`);
+/** The greeting that comes behind the connection is set up; with STARTTLS it was before. */
+export async function expectGreeting(
+  target: Target,
+  wire: Wire,
+): Promise<void> {
+  if (target.tls === "starttls") return;
+  await DIALOGUES[target.protocol].greeting(wire);
 }
 
-/** Sends a command with its tag and waits for the tagged OK. */
-export async function transact(wire: Wire, command: string): Promise<void> {
-  const tag = command.slice(0, command.indexOf(" ") + 1);
-  await wire.write(`${command}\r\n`);
-  for (;;) {
-    const line = await wire.readLine();
-    if (line === null) throw new Error(`${tag}: end of stream`);
-    if (!line.startsWith(tag)) continue;
-    if (line.startsWith(`${tag}OK`)) return;
-    throw new Error(line);
-  }
+/** TLS where the target has it, but no greeting yet. */
+export async function connect(target: Target): Promise<Wire> {
+  return new Wire(
+    target.tls === "plain"
+      ? await connectPlain(target)
+      : await connectTls(target),
+  );
 }
 
-/** Everything from the SYN to the tagged OK of the login. */
+/** Everything from the SYN to the OK of the login. */
 export async function login(target: Target, user: string): Promise<Wire> {
-  const wire = new Wire(await connectTls(target));
+  const wire = await connect(target);
   try {
-    if (target.tls === "implicit") await expectGreeting(wire);
-    const plain = btoa(`\0${user}\0secret`);
-    await transact(wire, `a AUTHENTICATE PLAIN ${plain}`);
+    await expectGreeting(target, wire);
+    await DIALOGUES[target.protocol].login(wire, user);
     return wire;
   } catch (error) {
     wire.close();

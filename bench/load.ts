@@ -9,8 +9,8 @@ import {
   expectGreeting,
   login,
   type Target,
-  transact,
 } from "./client.ts";
+import { DIALOGUES, type Direction, transact } from "./dialogues.ts";
 import { Wire } from "./wire.ts";
 
 /** What the runner can ask for. */
@@ -19,10 +19,12 @@ export type Job =
   & (
     | {
       task: "bulk";
-      direction: "down" | "up";
+      direction: Direction;
       sessions: number;
       /** Of all sessions together. */
       bytes: number;
+      /** Bytes of one transfer; without it each session makes one of its share. */
+      message?: number;
     }
     | { task: "logins"; count: number; parallel: number }
     | { task: "idle"; steps: number[] }
@@ -101,20 +103,20 @@ async function run(job: Job): Promise<void> {
     case "bulk": {
       const wires = await openSessions(target, job.sessions);
       const share = Math.floor(job.bytes / job.sessions);
+      const message = job.message ?? share;
+      const count = Math.max(1, Math.round(share / message));
+      const transfer = DIALOGUES[target.protocol].transfers[job.direction];
+      if (!transfer) throw new Error(`${target.protocol}: no ${job.direction}`);
       await report({ event: "ready" });
       const start = performance.now();
       await Promise.all(wires.map(async (wire) => {
-        if (job.direction === "down") {
-          await wire.write(`d SEND ${share}\r\n`);
-          await wire.skip(share);
-        } else {
-          await wire.write(`d RECV ${share}\r\n`);
-          await wire.writeFiller(share);
-        }
-        const line = await wire.readLine();
-        if (!line?.startsWith("d OK")) throw new Error(`bulk: ${line}`);
+        for (let i = 0; i < count; i++) await transfer(wire, message);
       }));
-      await report({ event: "done", ms: performance.now() - start });
+      await report({
+        event: "done",
+        ms: performance.now() - start,
+        bytes: job.sessions * count * message,
+      });
       return;
     }
     case "logins": {
@@ -125,7 +127,7 @@ async function run(job: Job): Promise<void> {
         const wire = await login(target, user(index));
         taken.push(performance.now() - start);
         try {
-          await transact(wire, "z LOGOUT");
+          await DIALOGUES[target.protocol].logout(wire);
         } finally {
           wire.close();
         }
@@ -196,7 +198,7 @@ async function run(job: Job): Promise<void> {
           : `${crypto.randomUUID()}.invalid`;
         const wire = new Wire(await connectTls({ ...target, name }, wrong));
         try {
-          if (target.tls === "implicit") await expectGreeting(wire);
+          await expectGreeting(target, wire);
           completed++;
         } finally {
           wire.close();

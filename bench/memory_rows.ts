@@ -1,6 +1,6 @@
 /** Memory: of idle sessions, and what bad clients leave behind. */
 import {
-  Bench,
+  type Bench,
   type Figures,
   firstGreeting,
   GIB,
@@ -136,8 +136,9 @@ export const abuse: Group = {
     row("randomNames", "growth MiB after the random names", 1, false),
     row("randomDone", "random-name handshakes completed", 0, false),
   ],
-  measure: async ({ subject, scene, sizes, ca }) => {
-    const bench = new Bench(subject, { ...scene, pickByName: true }, sizes, ca);
+  measure: async (plain) => {
+    const bench = plain.with({ pickByName: true });
+    const { sizes } = bench;
     const parallel = 32;
     const wrong = await growthAfter(bench, (target) => ({
       target,

@@ -203,5 +203,10 @@ async function hardFileLimit(): Promise<number> {
     : Math.min(65536, Number(hard));
 }
 
+/** Whether there is such a file; distributions differ in what is built in. */
+export async function exists(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => true, () => false);
+}
+
 export const pause = (ms: number) =>
   new Promise<void>((resolve) => setTimeout(resolve, ms));

@@ -111,6 +111,55 @@ function verdicts(results: Results, sizes: Sizes, soak: boolean): Verdict[] {
       limit: soak ? 60 : 20,
     });
   }
+  return [...list, ...protocolVerdicts(results)];
+}
+
+/** What the protocols have to reach beside IMAP, and beside nginx's mail module. */
+function protocolVerdicts(results: Results): Verdict[] {
+  const ratio = (
+    [own, ownKey]: [SubjectName, string],
+    [other, otherKey]: [SubjectName, string],
+  ) => {
+    const value = median(results, own, ownKey);
+    const base = median(results, other, otherKey);
+    return value === undefined || base === undefined ? undefined : value / base;
+  };
+  const list: Verdict[] = [];
+  const pairs = [
+    ["POP3 login", "pop3Login", "imapLogin"],
+    ["submission login", "submissionLogin", "imapLogin"],
+    ["50 MB by POP3 RETR", "pop3Down", "imapDown"],
+    ["50 MB by submission", "submissionUp", "imapUp"],
+  ] as const;
+  for (const name of ["mailferry-implicit", "mailferry-starttls"] as const) {
+    const suffix = name === "mailferry-starttls" ? ", STARTTLS" : "";
+    for (const [title, key, base] of pairs) {
+      list.push({
+        title: `${title}${suffix}: CPU to IMAP`,
+        value: ratio([name, key], [name, base]),
+        limit: 1.1,
+      });
+    }
+  }
+  const own = "mailferry-implicit";
+  list.push({
+    title: "bulk behind a PROXY header: CPU to that without",
+    value: ratio([own, "proxyWith"], [own, "proxyWithout"]),
+    limit: 1.3,
+  });
+  for (
+    const [title, key] of [
+      ["IMAP", "imapPlain"],
+      ["POP3", "pop3Plain"],
+      ["submission", "submissionPlain"],
+    ] as const
+  ) {
+    list.push({
+      title: `${title} login without TLS: CPU to nginx mail`,
+      value: ratio([own, key], ["nginx", key]),
+      limit: 1,
+    });
+  }
   return list;
 }
 

@@ -6,10 +6,18 @@ import { parseArgs } from "node:util";
 import { makeCertificates } from "./certificates.ts";
 import { Conversation, pause, stopAll } from "./process.ts";
 import { markdown, plain, type Results, tables } from "./report.ts";
-import { Bench, FULL, type Group, QUICK, type Sizes } from "./bench.ts";
+import {
+  Bench,
+  FULL,
+  type Group,
+  MESSAGE_BYTES,
+  QUICK,
+  type Sizes,
+} from "./bench.ts";
 import { abuse, idle, stalled } from "./memory_rows.ts";
+import { mail, protocols, proxy } from "./protocol_rows.ts";
 import { bulk, logins, roundtrips, startup } from "./speed_rows.ts";
-import { type Scene, SUBJECTS } from "./subjects.ts";
+import { type BackendPorts, type Scene, SUBJECTS } from "./subjects.ts";
 
 const ROOT = new URL("../", import.meta.url).pathname;
 const PAGE = `${ROOT}docs/performance.md`;
@@ -21,6 +29,9 @@ const GROUPS: readonly Group[] = [
   bulk,
   logins,
   roundtrips,
+  protocols,
+  proxy,
+  mail,
   idle,
   stalled,
   abuse,
@@ -97,6 +108,13 @@ async function circumstances(scene: Scene, sizes: Sizes, rounds: number) {
     "the backend's certificate verified, no PROXY header, since nginx and " +
     "HAProxy pass bytes only. mailferry reads the login, looks up its route " +
     "and replays it.",
+    `Message rows: transfers of ${
+      MESSAGE_BYTES / 1e6
+    } MB, one behind the other ` +
+    "in one session. PROXY rows: clients begin with a PROXY v2 header, before " +
+    "TLS. Rows without TLS: none on either side, and nginx with its mail " +
+    "module instead of stream, which asks a server by HTTP about each login; " +
+    "the CPU of that server does not count.",
     "Session resumption towards the backend: nginx (proxy_ssl_session_reuse) " +
     "and HAProxy resume by default, and are left so; mailferry makes a full " +
     "handshake each time. Clients never resume.",
@@ -158,11 +176,14 @@ async function main(): Promise<void> {
       certificates.backendCert,
       certificates.backendKey,
     ]);
-    const { port } = await backend.next<{ event: string; port: number }>();
+    const { ports } = await backend.next<
+      { event: string; ports: BackendPorts }
+    >();
     const scene: Scene = {
       folder,
       certificates,
-      backendPort: port,
+      backend: ports,
+      protocol: "imap",
       threads: Number(options.threads),
       mailferry: await Deno.realPath(options.binary).catch(() =>
         options.binary
@@ -174,6 +195,7 @@ async function main(): Promise<void> {
       for (const group of groups) {
         if (group.once && round > 1) continue;
         for (const subject of chosen) {
+          if (!(group.subjects?.includes(subject.name) ?? true)) continue;
           console.error(`round ${round}: ${group.name}, ${subject.title}`);
           try {
             const bench = new Bench(subject, scene, sizes, ca);

@@ -114,7 +114,7 @@ export const roundtrips: Group = {
         target: {
           ...target,
           tls: "implicit",
-          port: bench.scene.backendPort,
+          port: bench.scene.backend.tls.imap,
           name: "backend.bench.test",
         },
       }, proxy);

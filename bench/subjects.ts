@@ -1,20 +1,35 @@
 /**
- * The programs that are measured. All of them: TLS on both sides, TLS 1.3,
- * ECDSA P-256, the backend's certificate verified, one route, the same number
- * of threads. The rivals pass bytes only, so nobody sends a PROXY header.
+ * The programs that are measured. All of them, unless the scene says otherwise:
+ * TLS on both sides, TLS 1.3, ECDSA P-256, the backend's certificate verified,
+ * one route, the same number of threads. The rivals pass bytes only, so nobody
+ * sends a PROXY header to the backend.
  */
 import { BACKEND_NAME, type Certificates } from "./certificates.ts";
-import { fileLimit, type Running, start } from "./process.ts";
+import type { Protocol } from "./dialogues.ts";
+import { startNginxMail } from "./nginx_mail.ts";
+import { exists, fileLimit, type Running, start } from "./process.ts";
 
 export type SubjectName = "mailferry-implicit" | "mailferry-starttls" | Rival;
 export type Rival = "nginx" | "haproxy";
+
+/** Where the dummy backend listens. */
+export interface BackendPorts {
+  tls: Record<Protocol, number>;
+  plain: Record<Protocol, number>;
+  authHttp: number;
+}
 
 /** What a start needs to know. */
 export interface Scene {
   folder: string;
   certificates: Certificates;
-  backendPort: number;
+  backend: BackendPorts;
+  protocol: Protocol;
   threads: number;
+  /** No TLS on either side, and nginx with its mail module. */
+  plain?: boolean;
+  /** Clients send a PROXY header; mailferry alone knows what to do with it here. */
+  proxyHeader?: boolean;
   /** Two certificates rather than one: mailferry then picks by name. */
   pickByName?: boolean;
   /** The executable. */
@@ -40,7 +55,7 @@ export function freePort(): number {
 }
 
 async function startMailferry(scene: Scene, port: number, tls: string) {
-  const { folder, certificates } = scene;
+  const { folder, certificates, protocol, plain } = scene;
   const mapping = Array.from(
     { length: 50 },
     (_, i) => `user${i}@example.com backend\n`,
@@ -50,6 +65,12 @@ async function startMailferry(scene: Scene, port: number, tls: string) {
 [tls.certificate.other]
 cert = "${certificates.backendCert}"
 key = "${certificates.backendKey}"
+`;
+  const proxyHeader = `proxy_protocol = "required"
+proxy_trusted = ["127.0.0.0/8"]
+`;
+  const inClear = `[capabilities.${protocol}]
+allow_plain_auth_without_tls = true
 `;
   await Deno.writeTextFile(
     `${folder}/mailferry.toml`,
@@ -64,19 +85,21 @@ key = "${certificates.proxyKey}"
 default = true
 ${scene.pickByName ? second : ""}
 [listener.bench]
-protocol = "imap"
+protocol = "${protocol}"
 bind = ["127.0.0.1:${port}"]
-tls = "${tls}"
+tls = "${plain ? "plain" : tls}"
 max_connections = 20000
-
+${scene.proxyHeader ? proxyHeader : ""}
+${plain ? inClear : ""}
 [destination.backend]
 host = "127.0.0.1"
 tls_server_name = "${BACKEND_NAME}"
 proxy_protocol = false
+${plain ? "allow_plaintext_auth = true" : ""}
 
-[destination.backend.protocol.imap]
-port = ${scene.backendPort}
-tls = "implicit"
+[destination.backend.protocol.${protocol}]
+port = ${(plain ? scene.backend.plain : scene.backend.tls)[protocol]}
+tls = "${plain ? "plain" : "implicit"}"
 
 [routing]
 default_destination = "backend"
@@ -119,7 +142,7 @@ stream {
     ssl_certificate ${certificates.proxyCert};
     ssl_certificate_key ${certificates.proxyKey};
     ssl_protocols TLSv1.2 TLSv1.3;
-    proxy_pass 127.0.0.1:${scene.backendPort};
+    proxy_pass 127.0.0.1:${scene.backend.tls[scene.protocol]};
     proxy_timeout 1800s;
     proxy_ssl on;
     proxy_ssl_protocols TLSv1.2 TLSv1.3;
@@ -153,17 +176,15 @@ frontend bench
   bind 127.0.0.1:${port} ssl crt ${certificates.proxyBoth} backlog 4096
   default_backend backend
 backend backend
-  server one 127.0.0.1:${scene.backendPort} ssl verify required ca-file ${certificates.ca} sni str(${BACKEND_NAME})
+  server one 127.0.0.1:${
+      scene.backend.tls[scene.protocol]
+    } ssl verify required ca-file ${certificates.ca} sni str(${BACKEND_NAME})
 `,
   );
   return start(
     ["haproxy", "-db", "-f", `${folder}/haproxy.cfg`],
     `${folder}/haproxy.log`,
   );
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(() => true, () => false);
 }
 
 /** In the order of the table's columns. */
@@ -187,7 +208,8 @@ export const SUBJECTS: readonly Subject[] = [
     title: "nginx stream",
     tls: "implicit",
     filesPerSession: 2,
-    start: startNginx,
+    start: (scene, port) =>
+      scene.plain ? startNginxMail(scene, port) : startNginx(scene, port),
   },
   {
     name: "haproxy",

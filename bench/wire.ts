@@ -7,6 +7,10 @@ const decoder = new TextDecoder();
 /** 64 KiB of nothing in particular: what bulk transfers are made of. */
 const FILLER = new Uint8Array(65536).fill(0x78);
 
+/** The same in lines, for messages that end with a dot: no line begins with one. */
+const LINES = encoder.encode(`${"x".repeat(62)}\r\n`.repeat(1024));
+const END = encoder.encode("\r\n.\r\n");
+
 /** A connection with a line reader that can also skip counted bytes. */
 export class Wire {
   #pending = new Uint8Array(0);
@@ -48,6 +52,24 @@ export class Wire {
     }
   }
 
+  /**
+   * Reads up to the dot that ends a message. Nothing may follow it: only the
+   * last bytes of what has come are looked at, which costs least.
+   */
+  async skipMessage(): Promise<void> {
+    let tail = this.#pending.slice(-END.length);
+    this.#pending = new Uint8Array(0);
+    const buffer = new Uint8Array(65536);
+    while (!END.every((byte, index) => tail[index] === byte)) {
+      const got = await this.conn.read(buffer);
+      if (got === null) throw new Error("end of stream in a message");
+      tail = new Uint8Array([
+        ...tail,
+        ...buffer.subarray(Math.max(0, got - END.length), got),
+      ]).slice(-END.length);
+    }
+  }
+
   /** Writes text or bytes whole: `Deno.Conn.write` may write less. */
   async write(data: string | Uint8Array): Promise<void> {
     let rest = typeof data === "string" ? encoder.encode(data) : data;
@@ -55,12 +77,18 @@ export class Wire {
   }
 
   /** Writes `count` bytes of filler. */
-  async writeFiller(count: number): Promise<void> {
-    for (let left = count; left > 0; left -= FILLER.length) {
+  async writeFiller(count: number, filler = FILLER): Promise<void> {
+    for (let left = count; left > 0; left -= filler.length) {
       await this.write(
-        left < FILLER.length ? FILLER.subarray(0, left) : FILLER,
+        left < filler.length ? filler.subarray(0, left) : filler,
       );
     }
+  }
+
+  /** Writes a message of `count` bytes, and the dot that ends it. */
+  async writeMessage(count: number): Promise<void> {
+    await this.writeFiller(count, LINES);
+    await this.write(END);
   }
 
   close(): void {
