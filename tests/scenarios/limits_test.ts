@@ -126,6 +126,33 @@ Deno.test("a refused connection is answered in the words of its protocol", async
   }
 });
 
+Deno.test("a pass-through connection too many gets 421 4.7.0 and never reaches the server", async () => {
+  using server = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  await using stage = await limited({ connections_per_address: { smtp: 1 } }, {
+    listener: {
+      "plain-smtp": { protocol: "smtp", bind: ["127.0.0.1:0"], tls: "plain" },
+    },
+    destination: {
+      old: { protocol: { smtp: { port: server.addr.port, tls: "plain" } } },
+    },
+    routing: { smtp_passthrough_destination: "old" },
+  });
+  using first = await connect(stage, "smtp");
+  using reached = new Wire(await server.accept());
+  await reached.send("220 hello\r\n");
+  assert.equal(await first.readLine(), "220 hello");
+  using second = await connect(stage, "smtp");
+  assert.match(
+    await second.readAll(),
+    /^421 4\.7\.0 proxy\.test [^\r\n]+\r\n$/,
+  );
+  const { detail } = await stage.proxy.entry(
+    "the refused connection's record",
+    (e) => e.event === "session_end" && e.reason === "limit",
+  );
+  assert.equal(detail, "too many connections of this address");
+});
+
 Deno.test("a refused login is answered in the words of its protocol", async () => {
   await using stage = await limited({
     failures_per_account: 1,
