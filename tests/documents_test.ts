@@ -71,3 +71,29 @@ Deno.test("docs/estate.toml validates strictly, without a warning, and has every
     [4190, "managesieve", "starttls"],
   ]);
 });
+
+/** Every event that is logged by name, wherever it is written. */
+async function loggedEvents(folder: URL): Promise<Set<string>> {
+  const events = new Set<string>();
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    if (isDirectory) {
+      const below = await loggedEvents(new URL(`${name}/`, folder));
+      for (const event of below) events.add(event);
+    } else if (name.endsWith(".ts") && !name.endsWith("_test.ts")) {
+      const text = await Deno.readTextFile(new URL(name, folder));
+      const calls = text.matchAll(
+        /\blog\.(?:error|warn|info|debug)\(\s*"(\w+)"|\blog\(\s*"\w+",\s*"(\w+)"|\bevent: "(\w+)"/g,
+      );
+      for (const [, a, b, c] of calls) events.add((a ?? b ?? c)!);
+    }
+  }
+  return events;
+}
+
+Deno.test("docs/logging.md has every event", async () => {
+  const events = await loggedEvents(new URL("src/", root));
+  assert.ok(events.size > 15);
+  const text = (await documents()).get("docs/logging.md")!;
+  const missing = [...events].filter((event) => !text.includes(`\`${event}\``));
+  assert.deepEqual(missing, []);
+});
