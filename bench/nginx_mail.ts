@@ -14,13 +14,13 @@ export async function startNginxMail(
   // Without it the backend would be told nothing of the login.
   const login = name === "smtp" ? "proxy_smtp_auth on;\n    xclient off;" : "";
   await Deno.writeTextFile(
-    `${folder}/nginx.conf`,
+    `${folder}/nginx-${port}.conf`,
     `${loads}
 ${user}
 daemon off;
 worker_processes ${scene.threads};
 worker_rlimit_nofile ${fileLimit};
-pid ${folder}/nginx.pid;
+pid ${folder}/nginx-${port}.pid;
 error_log stderr crit;
 events { worker_connections ${fileLimit - 100}; }
 mail {
@@ -38,7 +38,15 @@ mail {
 `,
   );
   return start(
-    ["nginx", "-e", "stderr", "-p", folder, "-c", `${folder}/nginx.conf`],
-    `${folder}/nginx.log`,
+    [
+      "nginx",
+      "-e",
+      "stderr",
+      "-p",
+      folder,
+      "-c",
+      `${folder}/nginx-${port}.conf`,
+    ],
+    `${folder}/nginx-${port}.log`,
   );
 }

@@ -17,7 +17,12 @@ import {
 import { abuse, idle, stalled } from "./memory_rows.ts";
 import { mail, protocols, proxy } from "./protocol_rows.ts";
 import { bulk, logins, roundtrips, startup } from "./speed_rows.ts";
-import { type BackendPorts, type Scene, SUBJECTS } from "./subjects.ts";
+import {
+  type BackendPorts,
+  type Scene,
+  type Subject,
+  SUBJECTS,
+} from "./subjects.ts";
 
 const ROOT = new URL("../", import.meta.url).pathname;
 const PAGE = `${ROOT}docs/performance.md`;
@@ -114,7 +119,9 @@ async function circumstances(scene: Scene, sizes: Sizes, rounds: number) {
     "in one session. PROXY rows: clients begin with a PROXY v2 header, before " +
     "TLS. Rows without TLS: none on either side, and nginx with its mail " +
     "module instead of stream, which asks a server by HTTP about each login; " +
-    "the CPU of that server does not count.",
+    "the CPU of that server does not count. In these rows programs that are " +
+    "compared with themselves run side by side and are measured in turns, in " +
+    "four slices.",
     "Session resumption towards the backend: nginx (proxy_ssl_session_reuse) " +
     "and HAProxy resume by default, and are left so; mailferry makes a full " +
     "handshake each time. Clients never resume.",
@@ -153,10 +160,16 @@ function subjects(): typeof SUBJECTS[number][] {
   return choose(SUBJECTS, list);
 }
 
+/** Whether there is something to measure. */
+function concerns(group: Group, { name }: Subject): boolean {
+  return group.subjects?.includes(name) ?? true;
+}
+
 async function main(): Promise<void> {
   if (options.help) return console.log(HELP);
   const chosen = subjects();
-  const groups = choose(GROUPS, options.rows);
+  const groups = choose(GROUPS, options.rows)
+    .filter((group) => chosen.some((subject) => concerns(group, subject)));
   const sizes = { ...(options.quick ? QUICK : FULL) };
   if (options.soak) sizes.randomNames = 200_000;
   const rounds = Number(options.rounds ?? (options.quick ? 1 : 3));
@@ -195,7 +208,7 @@ async function main(): Promise<void> {
       for (const group of groups) {
         if (group.once && round > 1) continue;
         for (const subject of chosen) {
-          if (!(group.subjects?.includes(subject.name) ?? true)) continue;
+          if (!concerns(group, subject)) continue;
           console.error(`round ${round}: ${group.name}, ${subject.title}`);
           try {
             const bench = new Bench(subject, scene, sizes, ca);

@@ -73,7 +73,7 @@ proxy_trusted = ["127.0.0.0/8"]
 allow_plain_auth_without_tls = true
 `;
   await Deno.writeTextFile(
-    `${folder}/mailferry.toml`,
+    `${folder}/mailferry-${port}.toml`,
     `[server]
 threads = ${scene.threads}
 hostname = "proxy.bench.test"
@@ -112,8 +112,8 @@ path = "${folder}/mapping.txt"
 `,
   );
   return start(
-    [scene.mailferry, `${folder}/mailferry.toml`],
-    `${folder}/mailferry.log`,
+    [scene.mailferry, `${folder}/mailferry-${port}.toml`],
+    `${folder}/mailferry-${port}.log`,
     { SSL_CERT_FILE: certificates.ca },
   );
 }
