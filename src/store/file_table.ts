@@ -21,6 +21,7 @@ export interface ParseRules {
 const REPORTED = 20;
 const CHUNK = 64 * 1024;
 const LINE_LIMIT = 8192;
+const TOO_LONG = `line longer than ${LINE_LIMIT} characters`;
 
 /**
  * Read a mapping file: identifier, white space, destination on each line; empty lines and what
@@ -87,7 +88,7 @@ class TableParser {
     this.#rest = lines.pop() as string;
     for (const line of lines) this.#take(line);
     if (this.#rest.length > LINE_LIMIT) {
-      this.#problem(`line longer than ${LINE_LIMIT} characters`, 1);
+      this.#problem(TOO_LONG, 1);
       this.#rest = this.#rest.slice(0, 1);
     }
   }
@@ -120,7 +121,9 @@ class TableParser {
     const words = line.trim().split(/\s+/);
     const first = words[0] as string;
     if (first === "" || first.startsWith("#")) return;
+    if (line.length > LINE_LIMIT) return this.#problem(TOO_LONG);
     if (line.includes("\uFFFD")) return this.#problem("not valid UTF-8");
+    if (line.includes("\0")) return this.#problem("a NUL byte");
     const second = words[1];
     if (second === undefined || second.startsWith("#")) {
       return this.#problem("no destination behind the identifier");

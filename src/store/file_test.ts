@@ -75,7 +75,11 @@ Deno.test("FileStore reads comments, CRLF, a byte order mark and any white space
 Deno.test("FileStore.open names every bad line", async () => {
   await assert.rejects(
     Fixture.start(
-      new TextEncoder().encode("a old\nb\n# c\nc old new\nd gone\ne old\n"),
+      new TextEncoder().encode(
+        `a old\nb\n# c\nc old new\nd gone\ne old\nf\0 old\n${
+          "g".repeat(9000)
+        } old\n`,
+      ),
     ),
     (error: { code: string; problems: string[] }) => {
       assert.equal(error.code, "bad-data");
@@ -85,6 +89,8 @@ Deno.test("FileStore.open names every bad line", async () => {
           "2: no destination behind the identifier",
           "4: more than an identifier and a destination",
           "5: gone: not declared",
+          "7: a NUL byte",
+          "8: line longer than 8192 characters",
         ],
       );
       return true;
