@@ -1,6 +1,7 @@
 /** PROXY headers of connections that another proxy hands on. */
 import assert from "node:assert/strict";
 import { ImapClient } from "../support/imap_client.ts";
+import { freePorts } from "../support/ports.ts";
 import type { Table } from "../support/proxy_config.ts";
 import {
   type Pair,
@@ -244,6 +245,33 @@ Deno.test("where a header is required anything else first ends the connection, a
   );
   check.close();
   assert.equal((await stage.proxy.ended(check)).reason, "client-closed");
+});
+
+Deno.test("a reload begins and ceases to expect a header, open sessions go on", async () => {
+  const [port] = freePorts(1);
+  await using stage = await Stage.create({
+    config: { listener: { imaps: { bind: [`127.0.0.1:${port}`] } } },
+    old: { proxy: true },
+    oldDestination: { proxy_protocol: true },
+  });
+  const reload = async (imaps: Table) => {
+    await stage.proxy.reconfigure({ listener: { imaps } });
+    await stage.proxy.ask("POST", "/config/reload");
+  };
+  using before = await stage.loggedIn(ALICE);
+  await reload({ proxy_protocol: "required", proxy_trusted: TRUSTED });
+  using client = await ImapClient.raw({ port: port! }, stage.proxy.ca);
+  await client.send(proxyV1(PAIR));
+  await client.handshake();
+  client.greeting = await client.line();
+  assert.equal((await client.transact(login(ALICE))).status, "OK");
+  assert.equal(stage.old.last.proxy?.source, "203.0.113.7:40001");
+  await reload({ proxy_protocol: "off" });
+  using after = await stage.loggedIn(ALICE);
+  assert.equal(stage.old.last.proxy?.source, `127.0.0.1:${after.localPort}`);
+  for (const each of [before, client, after]) {
+    assert.equal((await each.transact("NOOP")).text, "NOOP old");
+  }
 });
 
 Deno.test("preauth_timeout bounds the header too", async () => {

@@ -1,4 +1,4 @@
-/** A private Postfix for submission: own folder, own ports, passwords by a Dovecot of its own. */
+/** A private Postfix: own folder, own ports, passwords for submission by a Dovecot of its own. */
 import type { Authority } from "./certs.ts";
 import { freePorts } from "./ports.ts";
 import { PASSWORD, type Table } from "./proxy_config.ts";
@@ -10,12 +10,14 @@ export interface PostfixOptions {
   readonly authority: Authority;
 }
 
-/** Takes mail of whoever has logged in and throws it away. Needs root, as Postfix's master does. */
+/** Takes mail, on its submission ports of whoever has logged in, and throws it away. Needs root, as Postfix's master does. */
 export class Postfix implements AsyncDisposable {
   private constructor(
     private readonly folder: string,
     readonly submissionsPort: number,
     readonly submissionPort: number,
+    /** Takes mail of anybody, and expects a PROXY header. */
+    readonly smtpPort: number,
     private readonly dovecot: Deno.ChildProcess,
   ) {}
 
@@ -28,11 +30,15 @@ export class Postfix implements AsyncDisposable {
     const certificate = await options.authority.issue(["backend.test"], {
       file: `postfix-${options.name}`,
     });
-    const [submissions, submission] = freePorts(2) as [number, number];
+    const [submissions, submission, smtp] = freePorts(3) as [
+      number,
+      number,
+      number,
+    ];
     const write = (file: string, text: string) =>
       Deno.writeTextFile(`${folder}/${file}`, text);
     await write("etc/main.cf", mainConfiguration(folder, certificate));
-    await write("etc/master.cf", services(submissions, submission));
+    await write("etc/master.cf", services(submissions, submission, smtp));
     await write("auth/dovecot.conf", authConfiguration(folder));
     const dovecot = new Deno.Command("/usr/sbin/dovecot", {
       args: ["-F", "-c", `${folder}/auth/dovecot.conf`],
@@ -40,7 +46,13 @@ export class Postfix implements AsyncDisposable {
       stdout: "null",
       stderr: "null",
     }).spawn();
-    const server = new Postfix(folder, submissions, submission, dovecot);
+    const server = new Postfix(
+      folder,
+      submissions,
+      submission,
+      smtp,
+      dovecot,
+    );
     try {
       await until("Dovecot's authentication", () => exists(`${folder}/auth/s`));
       await command("postfix", ["-c", `${folder}/etc`, "start"]);
@@ -114,6 +126,8 @@ alias_maps =
 alias_database =
 local_transport = discard
 default_transport = discard
+relay_domains = example.com
+relay_transport = discard
 smtpd_peername_lookup = no
 smtpd_authorized_xclient_hosts = 127.0.0.1
 smtpd_sasl_auth_enable = yes
@@ -128,11 +142,20 @@ smtpd_relay_restrictions = permit_sasl_authenticated, reject
 `;
 }
 
-function services(submissions: number, submission: number): string {
+function services(
+  submissions: number,
+  submission: number,
+  smtp: number,
+): string {
   return `
 127.0.0.1:${submission} inet n - n - - smtpd
 127.0.0.1:${submissions} inet n - n - - smtpd
   -o smtpd_tls_wrappermode=yes
+127.0.0.1:${smtp} inet n - n - - smtpd
+  -o smtpd_upstream_proxy_protocol=haproxy
+  -o smtpd_sasl_auth_enable=no
+  -o smtpd_recipient_restrictions=reject_unauth_destination
+  -o smtpd_relay_restrictions=reject_unauth_destination
 anvil unix - - n - 1 anvil
 bounce unix - - n - 0 bounce
 cleanup unix n - n - 0 cleanup
