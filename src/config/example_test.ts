@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { parse } from "smol-toml";
+import { parse, stringify } from "smol-toml";
 import type { z } from "zod";
 import { inspect, isTable } from "./inspect.ts";
 import { configSchema } from "./schema.ts";
-import { load, problemsOf, warningsOf } from "./testing.ts";
+import { BASE, configOf, load, problemsOf, warningsOf } from "./testing.ts";
 
 const read = () =>
   Deno.readTextFile(new URL("../../config.example.toml", import.meta.url));
@@ -30,6 +30,14 @@ Deno.test("config.example.toml shows every key, in words that the schema knows",
     ? []
     : result.problems.filter(({ message }) => message.includes("unknown key"));
   assert.deepEqual(unknown, []);
+});
+
+Deno.test("config.example.toml shows the defaults of [limits]", async () => {
+  const { limits } = parse(uncomment(await read()));
+  assert.deepEqual(
+    configOf(BASE + stringify({ limits })).limits,
+    configOf(`${BASE}[limits]`).limits,
+  );
 });
 
 /** Notes keys that none of the tables has. Legs of all protocols count as one. */
