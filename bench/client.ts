@@ -64,7 +64,7 @@ export async function connectTls(
   }
 }
 
-/** The greeting that comes behind the connection is set up; with STARTTLS it was before. */
+/** The greeting, unless STARTTLS has had it before. */
 export async function expectGreeting(
   target: Target,
   wire: Wire,

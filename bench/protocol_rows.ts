@@ -187,7 +187,7 @@ export const mail: Group = {
   rows: PROTOCOLS.map((protocol) =>
     row(
       `${protocol}Plain`,
-      `CPU ms of a login without TLS, ${TITLES[protocol]}`,
+      `CPU ms of a login without TLS, ${TITLES[protocol]} (nginx mail)`,
       2,
     )
   ),
