@@ -76,7 +76,6 @@ export const sessionsSchema = z.strictObject({
         "dial",
         "replay",
         "bridge",
-        "closed",
       ]),
       identifier: z.string().nullable(),
       destination: z.string().nullable(),

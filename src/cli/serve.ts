@@ -13,13 +13,14 @@ export const EXIT_USAGE = 2;
 
 /** Serve a configuration file until a signal ends it. */
 export async function serve(path: string): Promise<number> {
+  const signals = new Signals();
   let daemon: Daemon;
   try {
     daemon = await Daemon.start(path, processEnv, manifest.version);
   } catch (error) {
     return refuse(error);
   }
-  return await untilSignalled(daemon);
+  return await signals.rule(daemon);
 }
 
 /** One line for each thing that is wrong; the exit code tells a supervisor whether a retry can help. */
@@ -39,21 +40,40 @@ function refuse(error: unknown): number {
   return EXIT_FAILED;
 }
 
-/** SIGTERM and SIGINT drain, a second one ends at once; SIGHUP reloads. */
-async function untilSignalled(daemon: Daemon): Promise<number> {
-  const ended = Promise.withResolvers<number>();
-  let signals = 0;
-  const stop = () => {
-    const ending = ++signals === 1 ? daemon.drain() : daemon.stop();
-    ending.then(() => ended.resolve(0), (error: Error) => {
+/**
+ * SIGTERM and SIGINT drain, a second one ends at once; SIGHUP reloads. Listened to from the first
+ * moment, or a SIGHUP during the start would end the process.
+ */
+class Signals {
+  #daemon: Daemon | null = null;
+  #stops = 0;
+  readonly #ended = Promise.withResolvers<number>();
+
+  constructor() {
+    Deno.addSignalListener("SIGTERM", () => this.#stop());
+    Deno.addSignalListener("SIGINT", () => this.#stop());
+    // The daemon logs why a reload was refused; what is only starting reads the file anyway.
+    Deno.addSignalListener(
+      "SIGHUP",
+      () => void this.#daemon?.reload().catch(() => {}),
+    );
+  }
+
+  /** Resolves with the exit code when a signal has ended the daemon. */
+  rule(daemon: Daemon): Promise<number> {
+    this.#daemon = daemon;
+    return this.#ended.promise;
+  }
+
+  #stop(): void {
+    // Nothing is served yet, so there is nothing to finish.
+    if (!this.#daemon) Deno.exit(0);
+    const ending = ++this.#stops === 1
+      ? this.#daemon.drain()
+      : this.#daemon.stop();
+    ending.then(() => this.#ended.resolve(0), (error: Error) => {
       processIo.err(`mailferry: ${error.message}\n`);
-      ended.resolve(EXIT_FAILED);
+      this.#ended.resolve(EXIT_FAILED);
     });
-  };
-  // The daemon logs why a reload was refused.
-  const reload = () => void daemon.reload().catch(() => {});
-  Deno.addSignalListener("SIGTERM", stop);
-  Deno.addSignalListener("SIGINT", stop);
-  Deno.addSignalListener("SIGHUP", reload);
-  return await ended.promise;
+  }
 }

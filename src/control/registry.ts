@@ -114,6 +114,7 @@ export class SessionRegistry {
         kind: "close",
         id: session.opened.id,
         reason: "worker-lost",
+        stage: session.stage,
         bytesIn: session.bytesIn,
         bytesOut: session.bytesOut,
       });
@@ -165,8 +166,7 @@ export class SessionRegistry {
   }
 
   #close(session: Session, closed: SessionClosed): void {
-    const { opened, peer, upstreamId, stage, identifier, destination } =
-      session;
+    const { opened, peer, upstreamId, identifier, destination } = session;
     this.#carried(session, closed.bytesIn, closed.bytesOut);
     this.#sessions.delete(opened.id);
     count(this.#byListener, opened.listener, -1);
@@ -178,7 +178,7 @@ export class SessionRegistry {
       protocol: opened.protocol,
       client: peer,
       upstreamId,
-      stage,
+      stage: closed.stage,
       identifier,
       destination,
       bytesIn: closed.bytesIn,

@@ -62,6 +62,7 @@ Deno.test("SessionRegistry goes by the client that a proxy in front names", () =
   registry.apply(0, [{
     kind: "close",
     id: "s1",
+    stage: "bridge",
     reason: "logout",
     bytesIn: 0,
     bytesOut: 0,
@@ -106,6 +107,7 @@ Deno.test("SessionRegistry makes one record at the close and keeps nothing", () 
   const close: SessionEvent = {
     kind: "close",
     id: "s1",
+    stage: "bridge",
     reason: "logout",
     bytesIn: 7,
     bytesOut: 9,
@@ -126,7 +128,7 @@ Deno.test("SessionRegistry makes one record at the close and keeps nothing", () 
       client: "198.51.100.7:4000",
       account: "<b>",
       destination: "new",
-      stage: "accept",
+      stage: "bridge",
       bytes_in: 7,
       bytes_out: 9,
       duration_ms: 4000,
@@ -172,6 +174,7 @@ Deno.test("SessionRegistry tells the bytes of open and of ended sessions once", 
     {
       kind: "close",
       id: "s1",
+      stage: "bridge",
       reason: "client-closed",
       bytesIn: 16,
       bytesOut: 30,

@@ -81,8 +81,7 @@ export type SessionStage =
   | "lookup"
   | "dial"
   | "replay"
-  | "bridge"
-  | "closed";
+  | "bridge";
 
 export interface SessionOpened {
   readonly kind: "open";
@@ -115,6 +114,8 @@ export interface SessionClosed {
   readonly kind: "close";
   readonly id: string;
   readonly reason: EndReason;
+  /** The stage in which it ended. */
+  readonly stage: SessionStage;
   /** Client to backend, then backend to client. */
   readonly bytesIn: number;
   readonly bytesOut: number;

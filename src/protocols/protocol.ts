@@ -177,7 +177,12 @@ export interface AcceptedReply {
 
 export type BackendVerdict =
   | { readonly kind: "accepted"; readonly reply: AcceptedReply }
-  | { readonly kind: "refused"; readonly lines: readonly string[] };
+  | {
+    readonly kind: "refused";
+    readonly lines: readonly string[];
+    /** The backend said no to everybody or to this moment, not to the credentials. */
+    readonly temporary?: boolean;
+  };
 
 /** The stage in which a leg failed; `connect` counts alone in the breaker, the others by client. */
 export type FailureStage =

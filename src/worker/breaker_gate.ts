@@ -24,7 +24,9 @@ export async function throughBreaker<T>(
   } catch (error) {
     attempt.check();
     if (error instanceof DialFailed) report(core, session, leg, "connect");
-    else if (error instanceof BackendFailure) {
+    else if (
+      error instanceof BackendFailure && !isSlowVerdict(error, attempt)
+    ) {
       report(core, session, leg, "late");
     }
     throw error;
@@ -33,6 +35,11 @@ export async function throughBreaker<T>(
     report(core, session, leg, "success");
   }
   return result;
+}
+
+/** Servers delay the answer to a wrong password: who guesses must not take the leg down for others. */
+function isSlowVerdict(error: BackendFailure, attempt: Attempt): boolean {
+  return error.stage === "auth" && attempt.timedOut;
 }
 
 async function passBreaker(

@@ -12,6 +12,7 @@ export class ClientLeg {
   #stream: ByteStream;
   #reader: LineReader;
   #secure = false;
+  #upgrading = false;
   /** A connection of a TLS listener until its handshake is done. */
   #shaking: Deno.TlsConn | null = null;
 
@@ -26,6 +27,10 @@ export class ClientLeg {
   }
   get reader(): LineReader {
     return this.#reader;
+  }
+  /** In the middle of a handshake, where words in clear would be garbage. */
+  get upgrading(): boolean {
+    return this.#upgrading;
   }
   get secure(): boolean {
     return this.#secure;
@@ -71,6 +76,7 @@ export class ClientLeg {
       throw new SessionEnd("cleartext-after-starttls");
     }
     let secured: ByteStream;
+    this.#upgrading = true;
     try {
       secured = await tls.upgrade(this.#stream, this.#reader, how.atLeast13);
     } catch (error) {
@@ -82,6 +88,7 @@ export class ClientLeg {
         error.message,
       );
     }
+    this.#upgrading = false;
     this.#stream = secured;
     this.#reader = new LineReader(secured);
     this.#secure = true;

@@ -7,6 +7,7 @@ import {
   type Frontend,
   type LineProtocol,
   type Login,
+  type Refusal,
 } from "../protocols/protocol.ts";
 import { SessionEnd } from "../protocols/session_end.ts";
 import {
@@ -24,6 +25,9 @@ import type { Session } from "./session.ts";
 
 /** Bytes that a client may send behind its login before the backend takes them. */
 const PIPELINE_MAX = 8192;
+
+/** Logins on one connection that may be answered with a temporary failure. */
+const UNAVAILABLE_MAX = 10;
 
 /** `refused`: by the backend or a limit, counted; `continue`: answered, not counted. */
 export type LoginOutcome = "bridge" | "refused" | "continue" | "close";
@@ -45,14 +49,7 @@ export async function attemptLogin(
   try {
     const verdict = await establish(core, protocol, session, attempt, login);
     if (verdict.kind === "refused") {
-      return await refused(
-        core,
-        session,
-        frontend,
-        login,
-        attempt,
-        verdict.lines,
-      );
+      return await refused(core, session, frontend, login, attempt, verdict);
     }
     // From here on a kick closes both connections: no other task runs between the last look at the
     // mapping and this line.
@@ -88,7 +85,8 @@ export async function attemptLogin(
       frontend.refuse(login, { kind: "unavailable" }),
     );
     attempt.check();
-    if (next === "close") session.mark("backend-unavailable", error.message);
+    if (next === "continue") return endless(session);
+    session.mark("backend-unavailable", error.message);
     return next;
   } finally {
     if (session.attempt === attempt) session.attempt = null;
@@ -261,32 +259,32 @@ async function refused(
   frontend: Frontend,
   login: Login,
   attempt: Attempt,
-  lines: readonly string[],
+  { lines, temporary }: BackendVerdict & { readonly kind: "refused" },
 ): Promise<LoginOutcome> {
   attempt.leg?.close();
-  countLogin(core, session, "refused");
-  logLogin(
-    core,
-    session,
-    "login_failed",
-    login,
-    "refused by the backend",
-    "info",
-  );
-  await waitOutFailure(core, session, attempt);
   const leg = core.generation.snapshot.destinations[session.destination!]
     ?.legs[session.listener.protocol];
-  const next = await taken(
-    core,
-    session,
-    frontend.refuse(login, {
-      kind: "refused",
-      lines,
-      hide: leg?.hideAuthErrors ?? true,
-    }),
-  );
+  const hide = leg?.hideAuthErrors ?? true;
+  countLogin(core, session, temporary ? "unavailable" : "refused");
+  const [event, reason] = temporary
+    ? ["login_unavailable", "refused for the moment by the backend"]
+    : ["login_failed", "refused by the backend"];
+  logLogin(core, session, event!, login, reason!, "info");
+  if (!temporary) await waitOutFailure(core, session, attempt);
+  const refusal: Refusal = temporary && hide
+    ? { kind: "unavailable" }
+    : { kind: "refused", lines, hide };
+  const next = await taken(core, session, frontend.refuse(login, refusal));
   attempt.check();
-  return next === "close" ? "close" : "refused";
+  if (next === "close") return "close";
+  return temporary ? endless(session) : "refused";
+}
+
+/** Logins that come to nothing are not failures, but a connection may not go on with them for ever. */
+function endless(session: Session): "continue" | "close" {
+  if (++session.unavailable < UNAVAILABLE_MAX) return "continue";
+  session.mark("backend-unavailable");
+  return "close";
 }
 
 /** Who has failed often waits for the answer; a kick, and the client's leaving, end the wait. */

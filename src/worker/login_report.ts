@@ -7,6 +7,7 @@ import type { Session } from "./session.ts";
 /** The backend took the login. */
 export function reportBridge(core: WorkerCore, session: Session): void {
   session.unreported = false;
+  session.reportedStage = "bridge";
   countLogin(core, session, "accepted");
   core.reporter.session({
     kind: "change",

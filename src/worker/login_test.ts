@@ -168,10 +168,11 @@ for (const stage of BACKEND_STAGES) {
     await inStage(stage, { backendTimeout: 300 }, async (plane, client) => {
       assert.match(await client.line(), /^a1 NO \[UNAVAILABLE\]/);
       assert.equal((await client.transact("NOOP")).status, "OK");
-      await until("reported", () => plane.reports.length > 0);
-      assert.equal(plane.reports[0]!.outcome, "late");
       await until("logged", () => plane.logs.length > 0);
-      assert.match(JSON.stringify(plane.logs), /timed out after 300 ms/);
+      assert.match(JSON.stringify(plane.logs), /no answer within 300 ms/);
+      // A slow verdict is what servers give who guesses passwords: nothing for the breaker.
+      const outcomes = plane.reports.map(({ outcome }) => outcome);
+      assert.deepEqual(outcomes, stage.name === "replay" ? [] : ["late"]);
     });
   });
 }

@@ -59,7 +59,8 @@ const port: WorkerPort = new Port<
     for (const session of core.sessions.all()) {
       const bytes = session.flow.forward + session.flow.backward;
       if (
-        session.unreported || session.attempt || bytes !== session.reportedBytes
+        session.unreported || session.stage !== session.reportedStage ||
+        bytes !== session.reportedBytes
       ) reportChange(core, session);
     }
     core.reporter.flush();

@@ -220,7 +220,9 @@ async function partWith(
   frontend: Parting | null,
 ): Promise<void> {
   const limit = FAREWELLS[session.ended!];
-  const words = limit ? frontend?.farewell(limit) ?? "" : "";
+  const words = limit && !session.leg.upgrading
+    ? frontend?.farewell(limit) ?? ""
+    : "";
   await closeWith(core, session, words);
 }
 

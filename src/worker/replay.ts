@@ -124,7 +124,7 @@ function faultOf(
   if (attempt.timedOut && error instanceof BackendFailure) {
     return new BackendFailure(
       error.stage,
-      `timed out after ${backendTimeout} ms (${error.message})`,
+      `no answer within ${backendTimeout} ms`,
     );
   }
   if (error instanceof Error && isConnectionError(error)) {

@@ -14,6 +14,7 @@ function setup() {
 const closing = (id: string): SessionEvent => ({
   kind: "close",
   id,
+  stage: "bridge",
   reason: "idle",
   bytesIn: 1,
   bytesOut: 2,

@@ -216,6 +216,7 @@ export class Serving {
       kind: "close",
       id: session.id,
       reason: session.ended ?? "error",
+      stage: session.stage,
       bytesIn: session.flow.forward,
       bytesOut: session.flow.backward,
       ...(session.detail === undefined ? {} : { detail: session.detail }),
@@ -230,7 +231,6 @@ export class Serving {
     await (isPassThrough(protocol)
       ? runPassthrough(core, session)
       : runSession(core, lineProtocol(protocol), session));
-    session.stage = "closed";
     if (session.unreported) reportChange(core, session);
     this.#reportClose(session);
     core.sessions.remove(session);
@@ -257,6 +257,7 @@ function newSession(
 export function reportChange(core: WorkerCore, session: Session): void {
   session.unreported = false;
   session.reported = session.account !== null;
+  session.reportedStage = session.stage;
   session.reportedBytes = session.flow.forward + session.flow.backward;
   core.reporter.session({
     kind: "change",

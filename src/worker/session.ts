@@ -18,6 +18,8 @@ export class Session {
   backend: BackendLeg | null = null;
   /** Logins so far, the one under way included. */
   logins = 0;
+  /** Logins answered with a temporary failure. */
+  unavailable = 0;
   /** Failed logins, well-formed or not. */
   failures = 0;
   /** Runs while the client has to act: up to the login command. */
@@ -32,6 +34,7 @@ export class Session {
   /** Somebody has been told of them, and has to hear when they no longer hold. */
   reported = false;
   reportedBytes = 0;
+  reportedStage: SessionStage = "accept";
   /** The control plane counts the session, or its login, for `[limits]`. */
   counted = false;
   countedLogin = false;

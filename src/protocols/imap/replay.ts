@@ -111,6 +111,9 @@ async function replayLogin(
   }, "");
 }
 
+/** RFC 5530 3: codes that say nothing about the credentials. */
+const TEMPORARY = /^\[(UNAVAILABLE|LIMIT|INUSE|SERVERBUG)\b/i;
+
 /**
  * Read until the tagged response, answering continuations on the way. `end` follows each answer:
  * CRLF in an exchange, nothing behind the data of a literal, which has its own.
@@ -138,7 +141,11 @@ async function verdict(
         if (status === "OK") {
           return { kind: "accepted", reply: { text, before } };
         }
-        return { kind: "refused", lines: [...before, `${status} ${text}`] };
+        return {
+          kind: "refused",
+          lines: [...before, `${status} ${text}`],
+          temporary: TEMPORARY.test(text),
+        };
       }
     }
   }

@@ -121,7 +121,12 @@ async function sasl(
       const { status, text } = response;
       return status === "OK"
         ? { kind: "accepted", reply: { text, before: [] } }
-        : { kind: "refused", lines: [`${status} ${text}`.trimEnd()] };
+        : {
+          kind: "refused",
+          lines: [`${status} ${text}`.trimEnd()],
+          // RFC 5804 1.3
+          temporary: /^\(TRYLATER\b/i.test(text),
+        };
     }
     const [challenge, ...more] = response.strings;
     if (challenge === undefined || more.length > 0) {

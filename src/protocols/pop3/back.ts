@@ -157,6 +157,9 @@ async function replayUser(
   return await verdict(io);
 }
 
+/** RFC 2449 8.1 and RFC 3206 4: codes that say nothing about the credentials. */
+const TEMPORARY = /^\[(SYS\/TEMP|IN-USE|LOGIN-DELAY)\]/i;
+
 /** The reply that is none of the challenges that `answer` has an answer for. */
 async function verdict(
   io: BackendIo,
@@ -169,7 +172,11 @@ async function verdict(
       case "ok":
         return { kind: "accepted", reply: { text, before: [] } };
       case "err":
-        return { kind: "refused", lines: [`-ERR ${text}`.trimEnd()] };
+        return {
+          kind: "refused",
+          lines: [`-ERR ${text}`.trimEnd()],
+          temporary: TEMPORARY.test(text),
+        };
       case "challenge":
         if (!answer) lines.fail("unexpected challenge");
         if (challenges >= CHALLENGE_LIMIT) lines.fail("too many challenges");
