@@ -2,6 +2,7 @@
 import { LineTooLong } from "../../src/net/line_reader.ts";
 import {
   BackendFailure,
+  type BackendVerdict,
   type LineProtocol,
   type Login,
 } from "../../src/protocols/protocol.ts";
@@ -114,6 +115,13 @@ function loginText({ credentials, method }: Login): string {
     : `${method}|${credentials.user}|${credentials.token.reveal()}`;
 }
 
+/** A refusal that says nothing about the credentials is "temporary". */
+export function describe(verdict: BackendVerdict): string {
+  return verdict.kind === "refused" && verdict.temporary
+    ? "temporary"
+    : verdict.kind;
+}
+
 export interface Met {
   /** The verdict, or `STAGE: message` of a failure. */
   readonly result: string;
@@ -145,7 +153,9 @@ export async function meet(
   let result: string;
   try {
     const offer = await protocol.openBackend(io, context);
-    result = (await protocol.authenticate(io, context, offer, login)).kind;
+    result = describe(
+      await protocol.authenticate(io, context, offer, login),
+    );
   } catch (error) {
     if (!(error instanceof BackendFailure)) throw error;
     result = `${error.stage}: ${error.message}`;

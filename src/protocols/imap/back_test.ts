@@ -104,3 +104,14 @@ Deno.test("truncated, damaged and random responses end in a verdict or a backend
     await meet(damaged, settings);
   }
 });
+
+Deno.test("a refusal that says nothing about the credentials is temporary", async () => {
+  const result = async (text: string) =>
+    (await meet(`${GREETING}A1 NO ${text}\r\n`)).result;
+  for (const code of ["UNAVAILABLE", "LIMIT", "INUSE", "SERVERBUG"]) {
+    assert.equal(await result(`[${code}] later`), "temporary");
+  }
+  for (const text of ["[AUTHENTICATIONFAILED] no", "[LIMITED] no", "LIMIT"]) {
+    assert.equal(await result(text), "refused");
+  }
+});

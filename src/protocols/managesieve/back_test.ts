@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { describe } from "../../../tests/support/one_sided.ts";
 import {
   DialogueLeg,
   FORWARDED,
@@ -46,7 +47,7 @@ async function meet(
   try {
     const offer = await openBackend(io, context);
     const verdict = await authenticate(io, context, offer, login(password));
-    result = verdict.kind;
+    result = describe(verdict);
   } catch (error) {
     if (!(error instanceof BackendFailure)) throw error;
     result = `${error.stage}: ${error.message}`;
@@ -138,4 +139,10 @@ Deno.test("truncated, damaged and random responses end in a verdict or a backend
     }
     await meet(damaged, settings);
   }
+});
+
+Deno.test("TRYLATER says nothing about the credentials", async () => {
+  const later = await meet(`${GREETING}NO (TRYLATER) "busy"\r\n`);
+  assert.equal(later.result, "temporary");
+  assert.equal((await meet(`${GREETING}NO "no"\r\n`)).result, "refused");
 });

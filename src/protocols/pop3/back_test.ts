@@ -77,3 +77,14 @@ Deno.test("truncated, damaged and random replies end in a verdict or a backend's
     await meet(damaged, XCLIENT);
   }
 });
+
+Deno.test("a refusal that says nothing about the credentials is temporary", async () => {
+  const result = async (text: string) =>
+    (await meet(`${OPEN}-ERR ${text}\r\n`)).result;
+  for (const code of ["SYS/TEMP", "IN-USE", "LOGIN-DELAY"]) {
+    assert.equal(await result(`[${code}] later`), "temporary");
+  }
+  for (const text of ["[AUTH] no", "[SYS/PERM] no", "IN-USE"]) {
+    assert.equal(await result(text), "refused");
+  }
+});

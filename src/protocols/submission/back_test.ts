@@ -43,9 +43,12 @@ Deno.test("a probe says hello for nobody", async () => {
   assert.ok(offer.capabilities.has("AUTH=PLAIN"));
 });
 
-Deno.test("a refusal is one whatever its code, and 421 is none", async () => {
-  for (const code of [432, 454, 500, 504, 530, 534, 535, 538]) {
+Deno.test("a refusal is one whatever its code, 454 for the moment only, and 421 is none", async () => {
+  for (const code of [432, 500, 504, 530, 534, 535, 538]) {
     assert.equal((await meet(`${OPENED}${code} x\r\n`)).result, "refused");
+  }
+  for (const code of [450, 451, 454]) {
+    assert.equal((await meet(`${OPENED}${code} x\r\n`)).result, "temporary");
   }
   assert.equal(
     (await meet(`${OPENED}421 x\r\n`)).result,

@@ -94,8 +94,9 @@ async function verdict(io: BackendIo, answer: Answer): Promise<BackendVerdict> {
       const challenge = lines.map((line) => line.slice(4)).join("");
       await io.writeSecret(`${await answer(challenge) ?? "*"}\r\n`);
     } else if (code >= 400) {
-      // RFC 4954 6: 454 and its like say nothing about the credentials.
-      return { kind: "refused", lines, temporary: code < 500 };
+      // RFC 4954 6: of the 4yz replies only 432 speaks of the credentials.
+      const temporary = code < 500 && code !== 432;
+      return { kind: "refused", lines, temporary };
     } else if (code === 235) {
       const text = lines.at(-1) ?? "";
       return { kind: "accepted", reply: { text, before: lines.slice(0, -1) } };
