@@ -1,19 +1,21 @@
 /** Which destinations a mapping may name. */
-import { isPassThrough } from "./protocols.ts";
+import { asksMapping } from "./protocols.ts";
 import { eachListener, findDestination } from "./rules/rule.ts";
 import type { ConfigDraft } from "./walk.ts";
 
 /**
  * A check for destinations that a store names: it answers what is wrong, or null. A destination must
- * be declared and have a leg for each protocol with a login that a listener speaks.
+ * be declared and have a leg for each protocol that a listener speaks and routes by mapping.
  */
 export function mappingTargetFault(
   draft: ConfigDraft,
 ): (destination: string) => string | null {
   const spoken = [
     ...new Set(
-      eachListener(draft).flatMap(([, { protocol }]) =>
-        protocol === undefined || isPassThrough(protocol) ? [] : [protocol]
+      eachListener(draft).flatMap(([, { protocol, route }]) =>
+        protocol !== undefined && asksMapping({ protocol, route })
+          ? [protocol]
+          : []
       ),
     ),
   ];

@@ -11,9 +11,23 @@ export const PROTOCOLS = [
   "http",
 ] as const satisfies readonly ProtocolName[];
 
-/** Bridged to one destination without a login. All others carry credentials. */
+/** Without a login: bridged to one destination, or routed by recipient. All others carry credentials. */
 export function isPassThrough(protocol: ProtocolName): boolean {
   return protocol === "smtp" || protocol === "lmtp";
+}
+
+/** What a listener may do with mail that comes in without a login. */
+export const ROUTES = ["passthrough", "recipient"] as const;
+
+/** Whether the mapping decides where a listener's sessions or messages go. False where it is not known. */
+export function asksMapping(
+  { protocol, route }: {
+    protocol?: ProtocolName | undefined;
+    route?: (typeof ROUTES)[number] | undefined;
+  },
+): boolean {
+  return protocol !== undefined &&
+    (!isPassThrough(protocol) || route === "recipient");
 }
 
 /** Where STARTTLS does not exist (http) or is not offered (smtp, lmtp: a bridge cannot take part in it). */

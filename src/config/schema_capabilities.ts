@@ -110,6 +110,24 @@ const submissionSchema = z.object({
   allow_plain_auth_without_tls: plainWithoutTls(),
 });
 
+const smtpSchema = z.object({
+  ehlo: key(
+    z.array(
+      text(
+        "one of PIPELINING, ENHANCEDSTATUSCODES, 8BITMIME, SIZE (with or without a number of bytes), SMTPUTF8 and DSN",
+        (value) =>
+          /^(PIPELINING|ENHANCEDSTATUSCODES|8BITMIME|SMTPUTF8|DSN|SIZE( [0-9]{1,15})?)$/
+            .test(value),
+      ),
+      expected("a list of EHLO keywords"),
+    ).prefault(["PIPELINING", "ENHANCEDSTATUSCODES", "8BITMIME", "SIZE"]),
+    {
+      description:
+        "EHLO and LHLO keywords. One that a destination was seen without is left out from then on.",
+    },
+  ),
+});
+
 export const capabilitiesSchema = z.object({
   imap: key(imapSchema.prefault({}), { description: "IMAP." }),
   pop3: key(pop3Schema.prefault({}), { description: "POP3." }),
@@ -118,6 +136,9 @@ export const capabilitiesSchema = z.object({
   }),
   submission: key(submissionSchema.prefault({}), {
     description: "Submission.",
+  }),
+  smtp: key(smtpSchema.prefault({}), {
+    description: 'smtp and lmtp listeners with `route = "recipient"`.',
   }),
 });
 

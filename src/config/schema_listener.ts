@@ -1,6 +1,6 @@
 /** `[listener.NAME]`. */
 import { z } from "zod";
-import { PROTOCOLS } from "./protocols.ts";
+import { PROTOCOLS, ROUTES } from "./protocols.ts";
 import {
   cidr,
   duration,
@@ -28,6 +28,10 @@ export const listenerSchema = z.object({
   tls: key(oneOf(TLS_MODES), {
     description:
       "`implicit`: TLS from the first byte; `starttls`: offered in the dialogue (not for smtp, lmtp and http); `plain`: none.",
+  }),
+  route: key(oneOf(ROUTES).prefault("passthrough"), {
+    description:
+      "smtp and lmtp only. `passthrough`: connections are bridged to `smtp_passthrough_destination`; `recipient`: each recipient's mapping is looked up, and the message goes to the destinations of its recipients.",
   }),
   proxy_protocol: key(oneOf(["off", "optional", "required"]).prefault("off"), {
     description:

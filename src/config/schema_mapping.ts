@@ -22,8 +22,19 @@ export const routingSchema = z.object({
   }),
   smtp_passthrough_destination: key(destinationName().optional(), {
     description: "Where smtp and lmtp listeners are bridged to.",
-    unset: "required with an smtp or lmtp listener",
+    unset:
+      "required with an smtp or lmtp listener that does not route by recipient",
   }),
+  recipient_delimiter: key(
+    text(
+      "one character of ASCII punctuation, or empty",
+      (value) => /^[!#$%&'*+/=?^_`{|}~.-]?$/.test(value),
+    ).prefault("+"),
+    {
+      description:
+        'With `route = "recipient"`: a recipient `user+detail` without a mapping of its own is looked up as `user`. Empty: no such thing.',
+    },
+  ),
   master_user_separators: key(
     z.array(
       text("a separator that is not empty", (value) => value.length > 0),

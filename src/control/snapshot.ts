@@ -53,6 +53,7 @@ export function buildSnapshot(parts: SnapshotParts): WorkerSnapshot {
       maxConnections: listener.max_connections,
       preauthTimeout: listener.preauth_timeout,
       maxAuthAttempts: listener.max_auth_attempts,
+      ...(listener.route === "recipient" && { byRecipient: true as const }),
     })),
     destinations: buildDestinations(parts),
     defaultDestination: config.routing.default_destination,
@@ -68,8 +69,25 @@ export function buildSnapshot(parts: SnapshotParts): WorkerSnapshot {
     backendTimeout: server.backend_timeout,
     connectRetries: server.backend_connect_retries,
     proxyTtl: server.proxy_ttl,
+    ...recipientRouting(config),
     ...(limits && { limits }),
   };
+}
+
+function recipientRouting(
+  { listener, routing, capabilities }: Config,
+): Pick<WorkerSnapshot, "recipients"> {
+  const used = Object.values(listener).some(({ route }) =>
+    route === "recipient"
+  );
+  return used
+    ? {
+      recipients: {
+        delimiter: routing.recipient_delimiter,
+        ehlo: capabilities.smtp.ehlo,
+      },
+    }
+    : {};
 }
 
 function buildCapabilities(

@@ -91,6 +91,32 @@ export class LineReader {
   }
 
   /**
+   * The bytes that wait, without consuming them; null when the stream has ended and none do. Bulk is
+   * read into a buffer of `size`. The view holds until the reader is used again.
+   */
+  async waiting(size: number): Promise<Uint8Array | null> {
+    this.resize(size);
+    if (this.buffered === 0 && !await this.#fill()) return null;
+    return this.#buffer.subarray(this.#start, this.#end);
+  }
+
+  /** Consume bytes that wait. */
+  skip(count: number): void {
+    this.#consume(count);
+  }
+
+  /** An empty buffer of another size, by default the one of the start; harmless while bytes wait. */
+  resize(size = INITIAL): void {
+    if (
+      this.buffered === 0 && this.#inFlight === null && !this.#ended &&
+      this.#buffer.length !== size
+    ) {
+      this.#buffer = new Uint8Array(size);
+      this.#start = this.#end = 0;
+    }
+  }
+
+  /**
    * Keep reading into the buffer while nobody consumes, until the stream ends ("ended") or `limit`
    * bytes wait ("full"). A pipelining client is so served later, and one that leaves is noticed now.
    */

@@ -70,6 +70,10 @@ const LIMITS = every<LimitCause>({
   "account-failures": true,
 });
 
+/** What a sender was told of one recipient of a message: taken, refused, or to be tried again. */
+const DELIVERY_RESULTS = ["accepted", "refused", "deferred"] as const;
+export type DeliveryResult = (typeof DELIVERY_RESULTS)[number];
+
 /** How a login ended; `LoginResult` is what a worker may count. */
 const LOGIN_RESULTS = [
   "accepted",
@@ -88,6 +92,11 @@ export const COUNTERS = counters({
     help:
       "Logins: accepted or refused by the backend, answered with a temporary failure (backend, route or hold not available), or refused by a limit.",
     labels: { protocol: PROTOCOLS, result: LOGIN_RESULTS },
+  },
+  deliveries: {
+    help:
+      'Recipients of messages on listeners with route = "recipient", by what the sender was told: accepted, refused for good, or to be tried again.',
+    labels: { protocol: ["smtp", "lmtp"], result: DELIVERY_RESULTS },
   },
   limit_refusals: {
     help: "Connections and logins refused by [limits].",

@@ -37,6 +37,8 @@ export interface ListenerSnapshot {
   readonly maxConnections: number;
   readonly preauthTimeout: number;
   readonly maxAuthAttempts: number;
+  /** smtp and lmtp: each recipient has a destination, in place of the bridge. */
+  readonly byRecipient?: true;
 }
 
 /** How the certificate of a TLS leg is judged. `pin` is the SHA-256 of the exact certificate, lower-case hex. */
@@ -124,6 +126,14 @@ export interface Capabilities {
   readonly submission: SubmissionCapabilities;
 }
 
+/** How listeners with `route = "recipient"` speak. */
+export interface RecipientRouting {
+  /** What separates a detail from the account in a local part; "" for nothing. */
+  readonly delimiter: string;
+  /** EHLO keywords with their parameters. */
+  readonly ehlo: readonly string[];
+}
+
 /** What of `[limits]` a worker has to know: when to ask the control plane, which does the counting. */
 export interface LimitsSnapshot {
   readonly trustedNetworks: readonly string[];
@@ -160,6 +170,8 @@ export interface WorkerSnapshot {
   readonly connectRetries: number;
   /** TTL that the proxy gives a chain that starts here (spec section 8). */
   readonly proxyTtl: number;
+  /** Absent where no listener routes by recipient. */
+  readonly recipients?: RecipientRouting;
   /** Absent where nothing is limited. */
   readonly limits?: LimitsSnapshot;
 }

@@ -14,6 +14,7 @@ import {
   type ForwardedClient,
   type LineProtocol,
   type Login,
+  type SmtpHello,
 } from "../protocols/protocol.ts";
 import type { Attempt } from "./attempt.ts";
 import type { WorkerCore } from "./core.ts";
@@ -90,23 +91,34 @@ export async function replay(
 }
 
 /**
- * Dial a leg that nothing is said on before the bridge; it is `attempt.leg` then. Takes at most
- * `backend_timeout`. Throws DialFailed, BackendFailure or what cancelled the attempt.
+ * Dial a leg without a login, by default one that nothing is said on before the bridge; it is
+ * `attempt.leg` then. Takes at most `backend_timeout`. Throws DialFailed, BackendFailure or what
+ * cancelled the attempt.
  */
 export async function connect(
   core: WorkerCore,
   session: Session,
   attempt: Attempt,
   leg: LegSnapshot,
-): Promise<void> {
+  opener: Opener = SILENT,
+  hello?: SmtpHello,
+): Promise<BackendOffer> {
   const snapshot = core.generation.snapshot;
-  const forwarded = forwardedClient(session, snapshot);
+  const forwarded = {
+    ...forwardedClient(session, snapshot),
+    ...hello ? { hello } : {},
+  };
+  const context: BackendContext = {
+    leg,
+    forwarded,
+    forwardingRefused: (answer) => core.forwardingRefused(leg, answer),
+  };
   const deadline = core.deadlines.after(
     snapshot.backendTimeout,
     () => attempt.timeOut(),
   );
   try {
-    await openTrusted(core, SILENT, session, attempt, { leg, forwarded });
+    return await openTrusted(core, opener, session, attempt, context);
   } catch (error) {
     throw faultOf(error, attempt, snapshot, "forwarding");
   } finally {
@@ -275,7 +287,7 @@ function helloOf({ hello }: Login): Pick<Login, "hello"> {
 }
 
 /** What the runtime throws when a connection is gone, closed by us or by the peer. */
-function isConnectionError(error: Error): boolean {
+export function isConnectionError(error: Error): boolean {
   return error instanceof Deno.errors.BadResource ||
     error instanceof Deno.errors.Interrupted ||
     error instanceof Deno.errors.ConnectionReset ||

@@ -13,6 +13,7 @@ import { ClientLeg } from "./client_leg.ts";
 import type { Generation, WorkerCore } from "./core.ts";
 import { runPassthrough } from "./passthrough.ts";
 import { runSession } from "./pipeline.ts";
+import { runRecipients } from "./recipients/session.ts";
 import { Session } from "./session.ts";
 
 /** One bound address of one listener. */
@@ -227,8 +228,10 @@ export class Serving {
     const { core } = this;
     core.sessions.add(session);
     this.#reportOpen(session);
-    const { protocol } = session.listener;
-    await (isPassThrough(protocol)
+    const { protocol, byRecipient } = session.listener;
+    await (byRecipient
+      ? runRecipients(core, session)
+      : isPassThrough(protocol)
       ? runPassthrough(core, session)
       : runSession(core, lineProtocol(protocol), session));
     if (session.unreported) reportChange(core, session);

@@ -12,6 +12,8 @@ export class Session {
   /** Normalized identifier of the login under way or bridged; null before one. */
   account: string | null = null;
   destination: string | null = null;
+  /** Accounts that the message under way is for, on a listener that routes by recipient. */
+  readonly recipients = new Set<string>();
   /** The login under way, between its command and its verdict. */
   attempt: Attempt | null = null;
   /** The leg of the bridge. */
@@ -104,23 +106,40 @@ export class SessionTable {
 
   remove(session: Session): void {
     this.identify(session, null);
+    this.dropRecipients(session);
     this.#sessions.delete(session.id);
   }
 
   /** The session's login names this account; null when the login was refused and it is nobody's again. */
   identify(session: Session, account: string | null): void {
     if (session.account === account) return;
-    if (session.account !== null) {
-      const old = this.#byAccount.get(session.account);
-      old?.delete(session);
-      if (old?.size === 0) this.#byAccount.delete(session.account);
-    }
+    if (session.account !== null) this.#unlink(session, session.account);
     session.account = account;
-    if (account !== null) {
-      const set = this.#byAccount.get(account);
-      if (set) set.add(session);
-      else this.#byAccount.set(account, new Set([session]));
-    }
+    if (account !== null) this.#link(session, account);
+  }
+
+  /** The message that the session carries is for this account too. */
+  addRecipient(session: Session, account: string): void {
+    session.recipients.add(account);
+    this.#link(session, account);
+  }
+
+  /** The session's message is over. */
+  dropRecipients(session: Session): void {
+    for (const account of session.recipients) this.#unlink(session, account);
+    session.recipients.clear();
+  }
+
+  #link(session: Session, account: string): void {
+    const set = this.#byAccount.get(account);
+    if (set) set.add(session);
+    else this.#byAccount.set(account, new Set([session]));
+  }
+
+  #unlink(session: Session, account: string): void {
+    const set = this.#byAccount.get(account);
+    set?.delete(session);
+    if (set?.size === 0) this.#byAccount.delete(account);
   }
 
   /** Every session of the account past its login command. */

@@ -1,5 +1,5 @@
 /** Rules about which destination a session takes, and where mappings come from. */
-import { isPassThrough } from "../protocols.ts";
+import { asksMapping, isPassThrough } from "../protocols.ts";
 import {
   declaredDestinations,
   eachListener,
@@ -20,9 +20,9 @@ export const defaultDestination: Rule = (draft, issues) => {
     );
     return;
   }
-  for (const [listener, { protocol }] of eachListener(draft)) {
+  for (const [listener, { protocol, route }] of eachListener(draft)) {
     if (
-      protocol !== undefined && !isPassThrough(protocol) &&
+      protocol !== undefined && asksMapping({ protocol, route }) &&
       target.protocol !== undefined && target.protocol[protocol] === undefined
     ) {
       issues.problem(
@@ -35,8 +35,10 @@ export const defaultDestination: Rule = (draft, issues) => {
 
 export const passThroughDestination: Rule = (draft, issues) => {
   const name = draft.routing?.smtp_passthrough_destination;
-  const bridged = eachListener(draft).flatMap(([listener, { protocol }]) =>
-    protocol !== undefined && isPassThrough(protocol)
+  const bridged = eachListener(draft).flatMap((
+    [listener, { protocol, route }],
+  ) =>
+    protocol !== undefined && !asksMapping({ protocol, route })
       ? [{ listener, protocol }]
       : []
   );
@@ -67,6 +69,20 @@ export const passThroughDestination: Rule = (draft, issues) => {
       issues.problem(
         ["listener", listener, "protocol"],
         `the pass-through destination ${name} has no leg for ${protocol}: add [destination.${name}.protocol.${protocol}]`,
+      );
+    }
+  }
+};
+
+export const recipientRoute: Rule = (draft, issues) => {
+  for (const [listener, { protocol, route }] of eachListener(draft)) {
+    if (
+      protocol !== undefined && !isPassThrough(protocol) &&
+      route === "recipient"
+    ) {
+      issues.problem(
+        ["listener", listener, "route"],
+        `${protocol} is routed by its login: "recipient" is for smtp and lmtp`,
       );
     }
   }

@@ -20,6 +20,7 @@ export const RULES: readonly Rule[] = [
   destinations.invalidCertificates,
   routing.defaultDestination,
   routing.passThroughDestination,
+  routing.recipientRoute,
   routing.mappingSource,
   routing.writableSql,
   routing.routeTargets,

@@ -24,17 +24,19 @@ export async function openBackend(
   // RFC 5321 3.1.
   const greeting = await new ReplyReader(io, "greeting")
     .expect(220, "greeting");
-  const name = heloName(forwarded);
-  let keywords = await ehlo(io, "greeting", name);
+  // RFC 2033 4.1.
+  const verb = leg.protocol === "lmtp" ? "LHLO" : "EHLO";
+  const hello = `${verb} ${heloName(forwarded)}`;
+  let keywords = await ehlo(io, "greeting", hello);
   if (leg.tls === "starttls") {
     await startTls(io, keywords);
     // RFC 3207 4.2: what was said in clear is discarded and asked for again.
-    keywords = await ehlo(io, "starttls", name);
+    keywords = await ehlo(io, "starttls", hello);
   }
   if (leg.forwarding === "xclient" && forwarded !== null) {
     const told = await forward(io, context, forwarded, keywords);
     // The backend is as at its greeting now, and may offer this client something else.
-    if (told) keywords = await ehlo(io, "forwarding", name);
+    if (told) keywords = await ehlo(io, "forwarding", hello);
   }
   const mechanisms = keywords.get("AUTH") ?? [];
   return {
@@ -55,9 +57,9 @@ function heloName(forwarded: ForwardedClient | null): string {
 async function ehlo(
   io: BackendIo,
   stage: FailureStage,
-  name: string,
+  hello: string,
 ): Promise<EhloKeywords> {
-  await io.write(`EHLO ${name}\r\n`);
+  await io.write(`${hello}\r\n`);
   // A server that knows only HELO has no AUTH either (RFC 4954 3).
   const reply = await new ReplyReader(io, stage).expect(250, "EHLO");
   return parseEhlo(reply.lines);

@@ -1,0 +1,215 @@
+import { DialFailed } from "../../net/dial.ts";
+import type { LegSnapshot } from "../../port/snapshot.ts";
+import type { BackendLeg } from "../../protocols/backend_leg.ts";
+import { BackendFailure, type SmtpHello } from "../../protocols/protocol.ts";
+import { openBackend } from "../../protocols/smtp/back.ts";
+import {
+  type Envelope,
+  envelopeCommand,
+  missingAt,
+} from "../../protocols/smtp/envelope.ts";
+import {
+  NO_8BITMIME,
+  NO_SMTPUTF8,
+  UNAVAILABLE,
+} from "../../protocols/smtp/relay_replies.ts";
+import { ReplyReader } from "../../protocols/smtp/responses.ts";
+import type { Reply } from "../../protocols/smtp/wire.ts";
+import { Attempt } from "../attempt.ts";
+import { throughBreaker } from "../breaker_gate.ts";
+import type { WorkerCore } from "../core.ts";
+import { connect, isConnectionError, Unavailable } from "../replay.ts";
+import type { Session } from "../session.ts";
+
+const OPENER = { openBackend };
+
+/**
+ * One message's way to one destination, over a connection of its own. Each step takes at most
+ * `backend_timeout`. What goes wrong is never thrown: it becomes `failure`, the reply that its
+ * recipients get from then on, and the connection is closed, so that the backend forgets the message.
+ */
+export class Delivery {
+  /** Recipients that the backend took. */
+  taken = 0;
+  #failure: string | null = null;
+  #offered: ReadonlySet<string> = new Set();
+  #timedOut = false;
+  readonly #attempt = new Attempt();
+
+  constructor(
+    private readonly core: WorkerCore,
+    private readonly session: Session,
+    readonly leg: LegSnapshot,
+  ) {}
+
+  /** With line ends; null while all is well. */
+  get failure(): string | null {
+    return this.#failure;
+  }
+
+  /** Dial, say hello and MAIL. */
+  async open(from: Envelope, hello: SmtpHello): Promise<void> {
+    const { core, session, leg } = this;
+    await this.#guard(async () => {
+      const { capabilities } = await throughBreaker(
+        core,
+        session,
+        this.#attempt,
+        leg,
+        () => connect(core, session, this.#attempt, leg, OPENER, hello),
+      );
+      this.#offered = capabilities;
+      core.smtpOffers.set(`${leg.destination}/${leg.protocol}`, capabilities);
+      if (this.#lacks(from)) return;
+      const reply = await this.#ask(
+        envelopeCommand("MAIL", from, capabilities),
+      );
+      if (!isDone(reply)) this.fail(relayed(reply));
+    });
+  }
+
+  /** The backend's answer to a recipient, with line ends. */
+  async recipient(to: Envelope): Promise<string> {
+    let answer = UNAVAILABLE;
+    await this.#guard(async () => {
+      const missing = missingReply(to, this.#offered);
+      if (missing !== null) {
+        answer = missing;
+        return;
+      }
+      const reply = await this.#ask(envelopeCommand("RCPT", to, this.#offered));
+      if (isDone(reply)) this.taken++;
+      answer = relayed(reply);
+    });
+    return this.#failure ?? answer;
+  }
+
+  /** DATA. */
+  async begin(): Promise<void> {
+    await this.#guard(async () => {
+      const reply = await this.#ask("DATA");
+      if (reply.code !== 354) {
+        this.fail(reply.code >= 400 ? relayed(reply) : UNAVAILABLE);
+      }
+    });
+  }
+
+  /** A part of the message, in its form on the wire. Resolves when there may be more. */
+  async write(data: Uint8Array): Promise<void> {
+    await this.#guard(() => this.#within(this.#backend.write(data)));
+  }
+
+  /** One of the answers to the message, with line ends: LMTP has one for each recipient (RFC 2033 4.2). */
+  async answer(): Promise<string> {
+    let answer = UNAVAILABLE;
+    await this.#guard(async () => {
+      answer = relayed(await this.#within(this.#reply()));
+    });
+    return this.#failure ?? answer;
+  }
+
+  /** Its recipients get this reply from now on; the backend never sees the message's end. */
+  fail(reply: string): void {
+    this.#failure ??= reply;
+    this.#attempt.leg?.close();
+  }
+
+  /** Break off whatever is under way. */
+  cancel(): void {
+    this.fail(UNAVAILABLE);
+    this.#attempt.cancel("client-closed");
+  }
+
+  /** The message is over. */
+  end(): void {
+    const { leg } = this.#attempt;
+    if (leg === null || this.#failure !== null) return this.cancel();
+    // Nobody waits for the answer.
+    const write = leg.write("QUIT\r\n").catch(() => {});
+    void this.#within(write).then(() => leg.close());
+  }
+
+  get #backend(): BackendLeg {
+    return this.#attempt.leg!;
+  }
+
+  #lacks(from: Envelope): boolean {
+    const reply = missingReply(from, this.#offered);
+    if (reply !== null) this.fail(reply);
+    return reply !== null;
+  }
+
+  #ask(command: string): Promise<Reply> {
+    return this.#within((async () => {
+      await this.#backend.write(`${command}\r\n`);
+      return await this.#reply();
+    })());
+  }
+
+  #reply(): Promise<Reply> {
+    return new ReplyReader(this.#backend, "forwarding").next();
+  }
+
+  async #within<T>(work: Promise<T>): Promise<T> {
+    const { backendTimeout } = this.core.generation.snapshot;
+    const deadline = this.core.deadlines.after(backendTimeout, () => {
+      this.#timedOut = true;
+      this.#backend.close();
+    });
+    try {
+      return await work;
+    } finally {
+      deadline.cancel();
+    }
+  }
+
+  /** Run a step unless the delivery has failed. Throws only what is a bug. */
+  async #guard(step: () => Promise<void>): Promise<void> {
+    if (this.#failure !== null) return;
+    try {
+      await step();
+    } catch (error) {
+      const cancelled = this.#attempt.cancelled !== null;
+      const known = error instanceof BackendFailure ||
+        error instanceof DialFailed || error instanceof Unavailable ||
+        error instanceof Error && isConnectionError(error);
+      if (!known && !cancelled) throw error;
+      if (this.#failure === null) this.#complain(error as Error);
+      this.fail(UNAVAILABLE);
+    }
+  }
+
+  #complain(error: Error): void {
+    const { session, leg } = this;
+    this.core.reporter.log("warn", "delivery_unavailable", {
+      client: session.client.hostname,
+      listener: session.listener.name,
+      protocol: session.listener.protocol,
+      reason: this.#timedOut ? "timed out" : error.message,
+      session: session.id,
+      upstream_id: session.upstreamId ?? undefined,
+      destination: leg.destination,
+    });
+  }
+}
+
+/** RFC 5321 4.2.1: 2yz. */
+function isDone({ code }: Reply): boolean {
+  return code >= 200 && code < 300;
+}
+
+/** A reply for the client. One that asks for more makes no sense here. */
+function relayed({ code, lines }: Reply): string {
+  return code >= 300 && code < 400
+    ? UNAVAILABLE
+    : lines.map((line) => `${line}\r\n`).join("");
+}
+
+function missingReply(
+  envelope: Envelope,
+  offered: ReadonlySet<string>,
+): string | null {
+  const missing = missingAt(envelope, offered);
+  if (missing === null) return null;
+  return missing === "SMTPUTF8" ? NO_SMTPUTF8 : NO_8BITMIME;
+}

@@ -1,0 +1,199 @@
+import { mayShorten } from "./offers.ts";
+import type { RecipientRouting } from "../../port/snapshot.ts";
+import type { SmtpHello } from "../../protocols/protocol.ts";
+import { SessionEnd } from "../../protocols/session_end.ts";
+import { ClientLines } from "../../protocols/smtp/client_lines.ts";
+import {
+  type Envelope,
+  isAscii,
+  parseEnvelope,
+  understands,
+} from "../../protocols/smtp/envelope.ts";
+import * as replies from "../../protocols/smtp/relay_replies.ts";
+import {
+  domainOf,
+  formatReply,
+  type SmtpCommand,
+} from "../../protocols/smtp/wire.ts";
+import type { WorkerCore } from "../core.ts";
+import type { Session } from "../session.ts";
+import { Transaction } from "./transaction.ts";
+
+// RFC 5321 4.5.3.1.2; what may go into the proxy's own EHLO towards a backend.
+const FORWARDABLE_NAME = /^[\x21-\x7e]{1,255}$/;
+
+/** When a message begins and ends: what may end the session is another then. */
+export interface Phases {
+  busy(transaction: Transaction): void;
+  free(): void;
+}
+
+/** The dialogue with a client that hands in mail, by SMTP or LMTP (RFC 5321, RFC 2033). */
+export class RecipientDialogue {
+  readonly #lines: ClientLines;
+  #hello: SmtpHello | null = null;
+  #keywords: ReadonlySet<string> = new Set();
+  #transaction: Transaction | null = null;
+  #from: Envelope | null = null;
+
+  constructor(
+    private readonly core: WorkerCore,
+    private readonly session: Session,
+    private readonly phases: Phases,
+  ) {
+    this.#lines = new ClientLines({ reader: session.leg.reader });
+  }
+
+  /** Speak until the client goes. Throws SessionEnd, also for its goodbye, and LineTooLong. */
+  async run(): Promise<void> {
+    const { protocol } = this.session.listener;
+    await this.#say(`220 ${this.#host} ${protocol.toUpperCase()} ready\r\n`);
+    try {
+      for (;;) {
+        const pending = this.#lines.command();
+        const command = await (this.#transaction
+          ? this.#transaction.attempt.interruptible(pending)
+          : pending);
+        if (command === null) {
+          return;
+        }
+        this.session.flow.active = true;
+        const answer = command === "broken"
+          ? replies.BAD_LINE_END
+          : await this.#serve(command);
+        await this.#say(answer);
+      }
+    } finally {
+      this.#reset();
+    }
+  }
+
+  /** The answer to a command, "" when it has gone out already. */
+  async #serve({ verb, argument }: SmtpCommand): Promise<string> {
+    switch (verb) {
+      case "EHLO":
+      case "HELO":
+      case "LHLO":
+        return this.#greeted(verb, argument);
+      case "MAIL":
+        return this.#mail(argument);
+      case "RCPT":
+        return await this.#recipient(argument);
+      case "DATA":
+        return await this.#data(argument);
+      case "RSET":
+        if (argument !== "") return replies.BAD_ARGUMENTS;
+        this.#reset();
+        return replies.OK;
+      case "NOOP": // RFC 5321 4.1.1.9: with any argument.
+        return replies.OK;
+      case "VRFY":
+        return argument === "" ? replies.BAD_ARGUMENTS : replies.CANNOT_VERIFY;
+      case "QUIT":
+        if (argument !== "") return replies.BAD_ARGUMENTS;
+        this.#reset();
+        await this.#say(replies.BYE);
+        throw new SessionEnd("logout");
+      default:
+        return replies.NO_SUCH_COMMAND;
+    }
+  }
+
+  /** RFC 5321 4.1.1.1, RFC 2033 4.1. */
+  #greeted(verb: "EHLO" | "HELO" | "LHLO", argument: string): string {
+    const isLmtp = this.session.listener.protocol === "lmtp";
+    if (isLmtp !== (verb === "LHLO")) return replies.NO_SUCH_COMMAND;
+    if (argument === "") return replies.BAD_ARGUMENTS;
+    this.#reset();
+    const extended = verb !== "HELO";
+    const name = FORWARDABLE_NAME.test(argument) ? argument : null;
+    this.#hello = { name, extended };
+    const keywords = extended
+      ? mayShorten(this.core, this.session.listener.protocol, this.#rules.ehlo)
+      : [];
+    this.#keywords = new Set(keywords.map((word) => word.split(" ")[0]!));
+    return formatReply(250, [this.#host, ...keywords]);
+  }
+
+  #mail(argument: string): string {
+    if (this.#hello === null) return replies.HELLO_FIRST;
+    if (this.#transaction) return replies.BAD_SEQUENCE;
+    const from = parseEnvelope(argument, "FROM");
+    if (from === null) return replies.BAD_ARGUMENTS;
+    const fault = this.#fault("MAIL", from, from);
+    if (fault !== null) return fault;
+    if (this.#isTooLarge(from)) return replies.TOO_LARGE;
+    this.#transaction = new Transaction(
+      this.core,
+      this.session,
+      from,
+      this.#hello,
+    );
+    this.#from = from;
+    this.phases.busy(this.#transaction);
+    return replies.SENDER_OK;
+  }
+
+  async #recipient(argument: string): Promise<string> {
+    if (!this.#transaction || !this.#from) return replies.BAD_SEQUENCE;
+    const to = parseEnvelope(argument, "TO");
+    if (to === null || to.path === "") return replies.BAD_ARGUMENTS;
+    return this.#fault("RCPT", to, this.#from) ??
+      await this.#transaction.recipient(to);
+  }
+
+  async #data(argument: string): Promise<string> {
+    if (argument !== "") return replies.BAD_ARGUMENTS;
+    if (!this.#transaction) return replies.BAD_SEQUENCE;
+    if (!this.#transaction.hasRecipients) return replies.NO_RECIPIENTS;
+    await this.#transaction.data();
+    this.#reset();
+    return "";
+  }
+
+  /** What is wrong with an address or its parameters. */
+  #fault(
+    verb: "MAIL" | "RCPT",
+    envelope: Envelope,
+    from: Envelope,
+  ): string | null {
+    if (!understands(verb, envelope, this.#keywords)) {
+      return replies.UNKNOWN_PARAMETER;
+    }
+    // RFC 6531 3.4: only where the sender has asked for it.
+    return isAscii(envelope.path) || from.parameters.has("SMTPUTF8")
+      ? null
+      : replies.NO_SMTPUTF8;
+  }
+
+  /** RFC 1870 6.1. */
+  #isTooLarge({ parameters }: Envelope): boolean {
+    const size = this.#rules.ehlo.find((word) => word.startsWith("SIZE "));
+    const limit = Number(size?.slice(5) ?? 0);
+    return limit > 0 && Number(parameters.get("SIZE") ?? 0) > limit;
+  }
+
+  #reset(): void {
+    if (!this.#transaction) return;
+    this.#transaction.end();
+    this.#transaction = null;
+    this.phases.free();
+  }
+
+  async #say(text: string): Promise<void> {
+    if (text === "") return;
+    this.session.flow.backward += text.length;
+    const written = this.session.leg.write(text);
+    await (this.#transaction?.attempt.interruptible(written) ?? written);
+  }
+
+  get #host(): string {
+    const { hostname } = this.core.generation.snapshot;
+    return domainOf(hostname ?? this.session.local.hostname);
+  }
+
+  get #rules(): RecipientRouting {
+    return this.core.generation.snapshot.recipients ??
+      { delimiter: "", ehlo: [] };
+  }
+}

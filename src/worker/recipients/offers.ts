@@ -1,0 +1,22 @@
+import type { ProtocolName } from "../../port/snapshot.ts";
+import type { WorkerCore } from "../core.ts";
+
+/** It is the proxy that a client pipelines to. */
+const OWN = "PIPELINING";
+
+/** The keywords, without those that some destination was seen without. */
+export function mayShorten(
+  core: WorkerCore,
+  protocol: ProtocolName,
+  keywords: readonly string[],
+): readonly string[] {
+  const seen = Object.values(core.generation.snapshot.destinations).flatMap(
+    ({ name, legs }) => {
+      const offer = core.smtpOffers.get(`${name}/${protocol}`);
+      return legs[protocol] && offer ? [offer] : [];
+    },
+  );
+  return keywords.filter((word) =>
+    word === OWN || seen.every((offer) => offer.has(word.split(" ")[0]!))
+  );
+}

@@ -1,0 +1,253 @@
+import type { DeliveryResult } from "../../observe/metric_names.ts";
+import type { SmtpHello } from "../../protocols/protocol.ts";
+import { SessionEnd } from "../../protocols/session_end.ts";
+import { DataEnd } from "../../protocols/smtp/data_end.ts";
+import type { Envelope } from "../../protocols/smtp/envelope.ts";
+import * as replies from "../../protocols/smtp/relay_replies.ts";
+import { Attempt } from "../attempt.ts";
+import type { WorkerCore } from "../core.ts";
+import type { Session } from "../session.ts";
+import { Delivery } from "./delivery.ts";
+import { isHeld, recipientKeys, routeRecipient } from "./routes.ts";
+
+/** RFC 5321 4.5.3.1.8 wants 100 at least. */
+const RECIPIENTS_MAX = 1000;
+const CHUNK = 64 * 1024;
+
+/** A recipient that its backend took. */
+interface Recipient {
+  readonly keys: readonly string[];
+  readonly delivery: Delivery;
+}
+
+/**
+ * One message from its MAIL on. Nothing is kept of it: what the client sends goes to all destinations
+ * as it comes, as fast as the slowest takes it, and the client has a recipient's answer when its
+ * backend has given it.
+ */
+export class Transaction {
+  /** By which a kick reaches it. */
+  readonly attempt = new Attempt();
+  readonly #deliveries = new Map<string, Delivery>();
+  readonly #recipients: Recipient[] = [];
+  readonly #results: Record<DeliveryResult, number> = {
+    accepted: 0,
+    refused: 0,
+    deferred: 0,
+  };
+  readonly #began = performance.now();
+  #asked = 0;
+  #bytes = 0;
+
+  constructor(
+    private readonly core: WorkerCore,
+    private readonly session: Session,
+    private readonly from: Envelope,
+    private readonly hello: SmtpHello,
+  ) {
+    this.attempt.signal.addEventListener("abort", () => {
+      for (const delivery of this.#deliveries.values()) delivery.cancel();
+    });
+  }
+
+  /** The answer to RCPT. Throws what cancelled the attempt. */
+  async recipient(to: Envelope): Promise<string> {
+    if (this.#asked >= RECIPIENTS_MAX) return replies.TOO_MANY;
+    this.#asked++;
+    const answer = await this.#recipient(to);
+    this.attempt.check();
+    // Those that were taken are counted by the answer to the message.
+    if (!answer.startsWith("2")) this.#count(answer);
+    return answer;
+  }
+
+  async #recipient(to: Envelope): Promise<string> {
+    const { core, session } = this;
+    const { snapshot } = core.generation;
+    const keys = recipientKeys(to.path, snapshot);
+    const route = await routeRecipient(core, session, this.attempt, keys);
+    if ("reply" in route) return route.reply;
+    const { destination } = route;
+    const elsewhere = this.#recipients.some(({ delivery }) =>
+      delivery.leg.destination !== destination
+    );
+    // SMTP has one answer for all recipients of a message.
+    if (session.listener.protocol === "smtp" && elsewhere) {
+      return replies.OTHER_DESTINATION;
+    }
+    const delivery = await this.#deliveryTo(destination);
+    if (delivery === null) return replies.UNAVAILABLE;
+    const answer = await delivery.recipient(to);
+    if (answer.startsWith("2")) this.#recipients.push({ keys, delivery });
+    return answer;
+  }
+
+  async #deliveryTo(destination: string): Promise<Delivery | null> {
+    const { core, session } = this;
+    const known = this.#deliveries.get(destination);
+    if (known) return known;
+    const leg = core.generation.snapshot.destinations[destination]
+      ?.legs[session.listener.protocol];
+    if (!leg) return null;
+    const delivery = new Delivery(core, session, leg);
+    this.#deliveries.set(destination, delivery);
+    this.#report(destination);
+    await delivery.open(this.from, this.hello);
+    return delivery;
+  }
+
+  /** DATA up to the last answer. Throws SessionEnd, and what cancelled the attempt. */
+  async data(): Promise<void> {
+    const deliveries = new Set(
+      this.#recipients.map(({ delivery }) => delivery),
+    );
+    await this.#confirm();
+    await Promise.all([...deliveries].map((delivery) => delivery.begin()));
+    this.attempt.check();
+    const [first, ...others] = [...deliveries].map((d) => d.failure);
+    if (first && others.every((failure) => failure !== null)) {
+      const answer = others.length === 0 ? first : replies.UNAVAILABLE;
+      for (const _ of this.#recipients) this.#count(answer);
+      return await this.#say(answer);
+    }
+    await this.#say(replies.GO_ON);
+    await this.#stream([...deliveries]);
+    await this.#answer([...deliveries]);
+  }
+
+  async #stream(deliveries: readonly Delivery[]): Promise<void> {
+    const { session } = this;
+    const { reader } = session.leg;
+    const scanner = new DataEnd();
+    for (let found = "more"; found !== "end";) {
+      const data = await this.attempt.interruptible(reader.waiting(CHUNK));
+      if (data === null) throw new SessionEnd("client-closed");
+      const scan = scanner.scan(data);
+      found = scan.found;
+      if (found === "smuggled") {
+        for (const delivery of deliveries) delivery.fail(replies.SMUGGLED);
+      }
+      // The end is what makes a backend keep the message.
+      if (found === "end") await this.#confirm();
+      const part = data.subarray(0, scan.count);
+      await Promise.all(deliveries.map((delivery) => delivery.write(part)));
+      this.attempt.check();
+      reader.skip(scan.count);
+      this.#bytes += scan.count;
+      session.flow.forward += scan.count;
+      session.flow.active = true;
+    }
+    reader.resize();
+  }
+
+  /** The client's answers in the order of its recipients (RFC 2033 4.2). */
+  async #answer(deliveries: readonly Delivery[]): Promise<void> {
+    if (this.session.listener.protocol === "smtp") {
+      const answer = await deliveries[0]!.answer();
+      this.attempt.check();
+      for (const _ of this.#recipients) this.#count(answer);
+      return await this.#say(answer);
+    }
+    const last = new Map<Delivery, Promise<string>>();
+    // All backends' answers are awaited at once, each one's in their order.
+    const answers = this.#recipients.map(({ delivery }) => {
+      const before = last.get(delivery) ?? Promise.resolve("");
+      const answer = before.then(() => delivery.answer());
+      last.set(delivery, answer);
+      return answer;
+    });
+    for (const pending of answers) {
+      const answer = await this.attempt.interruptible(pending);
+      this.#count(answer);
+      await this.#say(answer);
+    }
+  }
+
+  /**
+   * What has moved, or is held, since it was looked up, must not land on its old server: its delivery
+   * fails, and the sender comes back.
+   */
+  async #confirm(): Promise<void> {
+    const { core, session, attempt } = this;
+    for (const { keys, delivery } of this.#recipients) {
+      if (isHeld(core, keys)) delivery.fail(replies.HELD);
+    }
+    while (attempt.stale) {
+      attempt.stale = false;
+      for (const { keys, delivery } of this.#recipients) {
+        if (delivery.failure !== null) continue;
+        const now = await routeRecipient(core, session, attempt, keys);
+        if ("reply" in now) delivery.fail(now.reply);
+        else if (!this.#isStill(delivery, now.destination)) {
+          delivery.fail(replies.UNAVAILABLE);
+        }
+      }
+    }
+  }
+
+  #isStill({ leg }: Delivery, destination: string): boolean {
+    const now = this.core.generation.snapshot.destinations[destination]
+      ?.legs[leg.protocol];
+    return destination === leg.destination && now?.host === leg.host &&
+      now.port === leg.port;
+  }
+
+  /** Some recipient was taken. */
+  get hasRecipients(): boolean {
+    return this.#recipients.length > 0;
+  }
+
+  /** The message is over, however it went: leave its backends, and tell of it. */
+  end(): void {
+    const { core, session } = this;
+    for (const delivery of this.#deliveries.values()) delivery.end();
+    core.sessions.dropRecipients(session);
+    const { accepted, refused, deferred } = this.#results;
+    for (const [result, by] of Object.entries(this.#results)) {
+      if (by === 0) continue;
+      core.reporter.count(
+        `deliveries.${session.listener.protocol}.${result}`,
+        by,
+      );
+    }
+    core.reporter.log("info", "message", {
+      client: session.client.hostname,
+      listener: session.listener.name,
+      protocol: session.listener.protocol,
+      session: session.id,
+      upstream_id: session.upstreamId ?? undefined,
+      destinations: [...this.#deliveries.keys()],
+      accepted,
+      refused,
+      deferred,
+      bytes: this.#bytes,
+      ms: Math.round(performance.now() - this.#began),
+    });
+  }
+
+  #count(answer: string): void {
+    const result = answer.startsWith("2")
+      ? "accepted"
+      : answer.startsWith("5")
+      ? "refused"
+      : "deferred";
+    this.#results[result]++;
+  }
+
+  async #say(text: string): Promise<void> {
+    this.session.flow.backward += text.length;
+    this.session.flow.active = true;
+    await this.attempt.interruptible(this.session.leg.write(text));
+  }
+
+  #report(destination: string): void {
+    const { core, session } = this;
+    session.destination = destination;
+    core.reporter.session({
+      kind: "change",
+      id: session.id,
+      stage: "bridge",
+      destination,
+    });
+  }
+}
