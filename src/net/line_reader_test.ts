@@ -208,3 +208,18 @@ Deno.test("peek shows bytes and leaves them, and what there is at the end", asyn
   assert.equal(text((await reader.readBytes(1))!), "d");
   assert.equal((await reader.peek(1)).length, 0);
 });
+
+Deno.test("waiting shows what is there until it is skipped, in a buffer that is as large as asked", async () => {
+  const reader = readerOf("first\r\n" + "x".repeat(5000));
+  assert.equal(text((await reader.readLine(10))!.bytes), "first");
+  const some = (await reader.waiting(8192))!;
+  reader.skip(some.length);
+  const more = (await reader.waiting(8192))!;
+  assert.equal(some.length + more.length, 5000);
+  assert.ok(more.length > 512);
+  reader.skip(more.length - 1);
+  reader.resize();
+  assert.equal(text((await reader.waiting(8192))!), "x");
+  reader.skip(1);
+  assert.equal(await reader.waiting(8192), null);
+});

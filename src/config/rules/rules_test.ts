@@ -61,6 +61,23 @@ const CASES: readonly Case[] = [
     ),
   },
   {
+    rule: "an lmtp listener by recipient needs the default destination's leg",
+    bad: listener("lmtp", 'tls = "plain"\nroute = "recipient"'),
+    says: [
+      "listener.x.protocol: the default destination old has no leg for lmtp",
+    ],
+    good: listener(
+      "lmtp",
+      'tls = "plain"\nroute = "recipient"\n[destination.old.protocol.lmtp]\nport = 24\ntls = "plain"',
+    ),
+  },
+  {
+    rule: "only smtp and lmtp are routed by recipient",
+    bad: listener("imap", 'tls = "implicit"\nroute = "recipient"'),
+    says: ["listener.x.route: imap is routed by its login"],
+    good: listener("imap", 'tls = "implicit"\nroute = "passthrough"'),
+  },
+  {
     rule: "the pass-through destination has a leg for each listener",
     bad: listener("lmtp", 'tls = "plain"').replace(
       "[mapping]",
