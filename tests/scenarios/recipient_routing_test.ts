@@ -1,5 +1,6 @@
 /** smtp and lmtp listeners with `route = "recipient"`: each recipient's mail goes where its account is. */
 import assert from "node:assert/strict";
+import { Dovecot } from "../support/dovecot.ts";
 import {
   FakeLineBackend,
   type LineTalk,
@@ -507,6 +508,64 @@ needs(
     assert.ok(success, new TextDecoder().decode(stdout));
     for (const { messages } of [stage.old, stage.new_]) {
       assert.match(messages[0]!, /sent by swaks/);
+    }
+  },
+);
+
+needs(
+  ["dovecot", "swaks"],
+  "two Dovecots get what is for their accounts, with the client in a PROXY header or XCLIENT",
+  async () => {
+    for (const forwarding of ["proxy", "xclient"] as const) {
+      await using ground = await Ground.create();
+      const { folder, authority } = ground;
+      const server = (name: string) =>
+        Dovecot.start({
+          name,
+          folder,
+          authority,
+          forwarding,
+          protocols: ["lmtp"],
+        });
+      await using old = await server("old");
+      await using new_ = await server("new");
+      await using proxy = await Mailferry.start({
+        ground,
+        mappings: { "new@example.com": "new" },
+        config: {
+          listener: {
+            imap: undefined,
+            imaps: undefined,
+            mail: {
+              protocol: "lmtp",
+              tls: "plain",
+              route: "recipient",
+              bind: ["127.0.0.1:0"],
+            },
+          },
+          destination: { old: old.destination(), new: new_.destination() },
+        },
+      });
+      const { success, stdout } = await new Deno.Command("swaks", {
+        args: [
+          ...["--server", "127.0.0.1", "--protocol", "LMTP", "--port"],
+          String(proxy.listener("mail").port),
+          ...["--from", "a@example.com", "--body", "sent by swaks"],
+          ...["--to", "old@example.com,new@example.com"],
+        ],
+        stdin: "null",
+      }).output();
+      const dialogue = new TextDecoder().decode(stdout);
+      assert.ok(success, dialogue);
+      assert.equal(dialogue.match(/250 2\.0\.0 .*Saved/g)?.length, 2, dialogue);
+      for (const [name, account] of [["old", "old"], ["new", "new"]]) {
+        const box = `${folder}/${name}/mail/${account}@example.com/Maildir/new`;
+        const [message] = [...Deno.readDirSync(box)];
+        const text = await Deno.readTextFile(`${box}/${message!.name}`);
+        assert.match(text, /sent by swaks/);
+      }
+      await proxy.event("message");
+      assert.equal(proxy.count("forwarding_refused"), 0);
     }
   },
 );
