@@ -1,0 +1,195 @@
+/** A proxy that routes mail by recipient, two scripted mail servers behind it, and a client. */
+import assert from "node:assert/strict";
+import { FakeLineBackend, type LineTalk } from "./fake_line_backend.ts";
+import { LineClient } from "./line_client.ts";
+import { Mailferry } from "./mailferry.ts";
+import { Ground, merge, type Table } from "./proxy_config.ts";
+
+export type Protocol = "smtp" | "lmtp";
+
+/** A mail server whose answers a test may change; "hang" says nothing more, "close" closes. */
+export class Backend implements AsyncDisposable {
+  /** Messages that were ended properly, as they came. */
+  readonly messages: string[] = [];
+  change: (line: string) => string | undefined = () => undefined;
+  keywords = ["SIZE 1000000", "8BITMIME", "ENHANCEDSTATUSCODES"];
+  readonly #server: FakeLineBackend;
+  readonly #open = new WeakMap<
+    LineTalk,
+    { recipients: string[]; data: string[] | null }
+  >();
+
+  constructor(ground: Ground, readonly protocol: Protocol) {
+    this.#server = new FakeLineBackend({
+      greeting: "220 backend.test ready",
+      certificate: ground.certificate,
+      answer: (line, talk) => this.#answer(line, talk),
+    });
+  }
+
+  get port(): number {
+    return this.#server.port;
+  }
+
+  get commands(): readonly string[][] {
+    return this.#server.connections;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server[Symbol.asyncDispose]();
+  }
+
+  async #answer(line: string, talk: LineTalk): Promise<void> {
+    const state = this.#open.get(talk) ?? { recipients: [], data: null };
+    this.#open.set(talk, state);
+    const inData = state.data !== null;
+    if (inData && line !== ".") {
+      state.data!.push(line);
+      if (this.change(`data ${line}`) === "close") talk.close();
+      return;
+    }
+    const changed = this.change(line);
+    if (changed === "hang") return await talk.hang();
+    if (changed === "close") return talk.close();
+    if (inData) {
+      this.messages.push(state.data!.join("\r\n"));
+      state.data = null;
+      const answers = this.protocol === "lmtp" ? state.recipients : ["message"];
+      for (const name of answers) {
+        await talk.say(
+          this.change(`answer ${name}`) ?? `250 2.0.0 kept ${name}`,
+        );
+      }
+      return;
+    }
+    if (changed !== undefined) return await talk.say(changed);
+    switch (line.split(" ")[0]!) {
+      case "EHLO":
+      case "LHLO":
+        return await talk.say(
+          "250-backend.test",
+          ...this.keywords.map((word, i) =>
+            `250${i < this.keywords.length - 1 ? "-" : " "}${word}`
+          ),
+        );
+      case "RCPT":
+        state.recipients.push(/<(.*)>/.exec(line)![1]!);
+        return await talk.say("250 2.1.5 OK");
+      case "DATA":
+        state.data = [];
+        return await talk.say("354 go on");
+      case "QUIT":
+        await talk.say("221 2.0.0 bye");
+        return talk.close();
+      default:
+        return await talk.say("250 2.0.0 OK");
+    }
+  }
+}
+
+/** Everything of one test: two backends of a protocol, and the proxy in front of them. */
+export class Stage implements AsyncDisposable {
+  private constructor(
+    readonly ground: Ground,
+    readonly old: Backend,
+    readonly new_: Backend,
+    readonly proxy: Mailferry,
+  ) {}
+
+  static async create(
+    protocol: Protocol,
+    over: Table = {},
+    ports: { new?: number } = {},
+  ): Promise<Stage> {
+    const ground = await Ground.create();
+    const old = new Backend(ground, protocol);
+    const new_ = new Backend(ground, protocol);
+    const destination = (port: number) => ({
+      host: "127.0.0.1",
+      proxy_protocol: false,
+      protocol: { [protocol]: { port, tls: "plain" } },
+    });
+    const proxy = await Mailferry.start({
+      ground,
+      mappings: {
+        "new@example.com": "new",
+        "new2@example.com": "new",
+        "own+detail@example.com": "new",
+      },
+      config: merge({
+        server: { backend_connect_retries: 0, backend_timeout: "700ms" },
+        listener: {
+          imap: undefined,
+          imaps: undefined,
+          mail: {
+            protocol,
+            tls: "plain",
+            route: "recipient",
+            bind: ["127.0.0.1:0"],
+          },
+        },
+        destination: {
+          old: destination(old.port),
+          new: destination(ports.new ?? new_.port),
+        },
+      }, over),
+    });
+    return new Stage(ground, old, new_, proxy);
+  }
+
+  async client(): Promise<Sender> {
+    const client = await Sender.plain(this.proxy.listener("mail"));
+    assert.match(client.greeting, /^220 proxy\.test /);
+    await client.hello(this.old.protocol);
+    return client;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.proxy[Symbol.asyncDispose]();
+    await this.old[Symbol.asyncDispose]();
+    await this.new_[Symbol.asyncDispose]();
+    await this.ground[Symbol.asyncDispose]();
+  }
+}
+
+export class Sender extends LineClient {
+  keywords: string[] = [];
+
+  async hello(protocol: Protocol): Promise<void> {
+    await this.send(`${protocol === "lmtp" ? "LHLO" : "EHLO"} client.test\r\n`);
+    this.keywords = [];
+    for (;;) {
+      const line = await this.line();
+      this.keywords.push(line.slice(4));
+      if (line.startsWith("250 ")) return;
+    }
+  }
+
+  async say(line: string): Promise<string> {
+    await this.send(`${line}\r\n`);
+    return await this.line();
+  }
+
+  /** MAIL and RCPTs; the answers to these. */
+  async envelope(...recipients: string[]): Promise<string[]> {
+    assert.match(await this.say("MAIL FROM:<a@sender.test>"), /^250 2\.1\.0 /);
+    const answers = [];
+    for (const to of recipients) {
+      answers.push(await this.say(`RCPT TO:<${to}@example.com>`));
+    }
+    return answers;
+  }
+
+  /** DATA and a message; as many answers to it. */
+  async message(text: string, answers: number): Promise<string[]> {
+    assert.match(await this.say("DATA"), /^354 /);
+    await this.send(`${text}\r\n.\r\n`);
+    return await this.lines(answers);
+  }
+
+  async lines(count: number): Promise<string[]> {
+    const lines = [];
+    while (lines.length < count) lines.push(await this.line());
+    return lines;
+  }
+}
