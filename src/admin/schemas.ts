@@ -9,19 +9,12 @@ import type {
   SessionView,
   Stats,
 } from "../control/api.ts";
+import { PROTOCOLS } from "../config/protocols.ts";
 import type { Parameter } from "./route.ts";
 
 const count = z.int().min(0);
 
-export const protocolSchema = z.enum([
-  "imap",
-  "pop3",
-  "managesieve",
-  "submission",
-  "smtp",
-  "lmtp",
-  "http",
-]);
+export const protocolSchema = z.enum(PROTOCOLS);
 
 export const statsSchema = z.strictObject({
   cache_hits: count,

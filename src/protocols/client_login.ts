@@ -12,6 +12,27 @@ export class ClientGone extends Error {
   override readonly name = "ClientGone";
 }
 
+/**
+ * Read and serve commands until one of them is a login; null when the client went away, be it in the
+ * middle of a command.
+ */
+export async function loginFrom<C, L extends Login>(
+  read: () => Promise<C | null>,
+  serve: (command: C) => Promise<"next" | L>,
+): Promise<L | null> {
+  try {
+    for (;;) {
+      const command = await read();
+      if (command === null) return null;
+      const outcome = await serve(command);
+      if (outcome !== "next") return outcome;
+    }
+  } catch (error) {
+    if (error instanceof ClientGone) return null;
+    throw error;
+  }
+}
+
 /** A complete login. `ask` sends a challenge in the protocol's form. */
 export class ClientLogin implements Login {
   /** The client answered a challenge with `*`; the backend's complaint about that is not its business. */

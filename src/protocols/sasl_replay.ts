@@ -5,7 +5,7 @@ import { BEARER_ERROR_ANSWER } from "../sasl/bearer.ts";
 import type { PasswordCredentials } from "../sasl/credentials.ts";
 import { encodePlain } from "../sasl/plain.ts";
 import { encodeUtf8 } from "../sasl/text.ts";
-import type { BackendContext, Login } from "./protocol.ts";
+import type { BackendContext, BackendIo, Login } from "./protocol.ts";
 
 /** An OAuth error is one challenge (RFC 7628 3.2.3); a backend that goes on is not followed for ever. */
 export const CHALLENGE_LIMIT = 3;
@@ -46,6 +46,30 @@ export function saslReplay(
       const answer = data === null ? null : await login.challenge(data);
       return answer === null ? null : encodeBase64(answer);
     },
+  };
+}
+
+/**
+ * Send AUTH as POP3 and submission have it (RFC 5034 4, RFC 4954 4): with the initial response where
+ * the line is within `limit` octets, CRLF included, else behind the first continuation. What comes
+ * back answers the challenges that follow.
+ */
+export async function sendAuth(
+  io: BackendIo,
+  { mechanism, message, answer }: SaslReplay,
+  limit: number,
+): Promise<SaslReplay["answer"]> {
+  const inline = `AUTH ${mechanism} ${message === "" ? "=" : message}\r\n`;
+  if (inline.length <= limit) {
+    await io.writeSecret(inline);
+    return answer;
+  }
+  await io.write(`AUTH ${mechanism}\r\n`);
+  let sent = false;
+  return (challenge) => {
+    if (sent) return answer(challenge);
+    sent = true;
+    return Promise.resolve(message);
   };
 }
 

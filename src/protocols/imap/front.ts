@@ -9,7 +9,7 @@ import type {
   Refusal,
 } from "../protocol.ts";
 import { SessionEnd } from "../session_end.ts";
-import { ClientGone } from "../client_login.ts";
+import { loginFrom } from "../client_login.ts";
 import { mayStartTls } from "../login_gate.ts";
 import {
   capabilityList,
@@ -55,18 +55,11 @@ export class ImapFrontend implements Frontend {
     );
   }
 
-  async nextLogin(): Promise<Login | null> {
-    try {
-      for (;;) {
-        const command = await Command.read(this.#io, this.#nonSyncLimit);
-        if (command === null) return null;
-        const outcome = await this.#serve(command);
-        if (outcome !== "next") return outcome;
-      }
-    } catch (error) {
-      if (error instanceof ClientGone) return null;
-      throw error;
-    }
+  nextLogin(): Promise<Login | null> {
+    return loginFrom(
+      () => Command.read(this.#io, this.#nonSyncLimit),
+      (command) => this.#serve(command),
+    );
   }
 
   success(login: Login, reply: AcceptedReply): Uint8Array {

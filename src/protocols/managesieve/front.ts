@@ -1,6 +1,6 @@
 /** The dialogue with a ManageSieve client before its login (RFC 5804 section 2). */
 import { mechanismNamed } from "../../sasl/exchange.ts";
-import { ClientGone, ClientLogin, readCredentials } from "../client_login.ts";
+import { ClientLogin, loginFrom, readCredentials } from "../client_login.ts";
 import { mayShowSecrets, mayStartTls } from "../login_gate.ts";
 import type {
   AcceptedReply,
@@ -50,18 +50,11 @@ export class ManageSieveFrontend implements Frontend {
     await this.#capabilities("ManageSieve ready");
   }
 
-  async nextLogin(): Promise<Login | null> {
-    try {
-      for (;;) {
-        const command = await readCommand(this.#io);
-        if (command === null) return null;
-        const outcome = await this.#serve(command);
-        if (outcome !== "next") return outcome;
-      }
-    } catch (error) {
-      if (error instanceof ClientGone) return null;
-      throw error;
-    }
+  nextLogin(): Promise<Login | null> {
+    return loginFrom(
+      () => readCommand(this.#io),
+      (command) => this.#serve(command),
+    );
   }
 
   success(_login: Login, reply: AcceptedReply): Uint8Array {

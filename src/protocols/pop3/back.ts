@@ -1,5 +1,10 @@
 /** The dialogue with a POP3 backend up to and with the login. */
-import { actsAsAnother, CHALLENGE_LIMIT, saslReplay } from "../sasl_replay.ts";
+import {
+  actsAsAnother,
+  CHALLENGE_LIMIT,
+  saslReplay,
+  sendAuth,
+} from "../sasl_replay.ts";
 import type { SaslReplay } from "../sasl_replay.ts";
 import type { PasswordCredentials } from "../../sasl/credentials.ts";
 import { BackendLines, excerpt, lineText } from "../backend_lines.ts";
@@ -55,7 +60,9 @@ export async function authenticate(
     login,
     (mechanism) => capabilities.has(`SASL ${mechanism}`),
   );
-  if (replay !== null) return await replaySasl(io, replay);
+  if (replay !== null) {
+    return await verdict(io, await sendAuth(io, replay, SENT_LINE_LIMIT));
+  }
   const { credentials } = login;
   // The client chose what this backend lacks: its login is refused, the backend is not at fault.
   if (credentials.kind === "token" || actsAsAnother(credentials)) {
@@ -124,25 +131,6 @@ async function forward(
     },
   );
   if (refused !== null) forwardingRefused?.(excerpt(refused));
-}
-
-/** RFC 5034 4: in one line where that line is not too long, else after the continuation. */
-async function replaySasl(
-  io: BackendIo,
-  { mechanism, message, answer }: SaslReplay,
-): Promise<BackendVerdict> {
-  const inline = `AUTH ${mechanism} ${message === "" ? "=" : message}\r\n`;
-  if (inline.length <= SENT_LINE_LIMIT) {
-    await io.writeSecret(inline);
-    return await verdict(io, answer);
-  }
-  await io.write(`AUTH ${mechanism}\r\n`);
-  let sent = false;
-  return await verdict(io, (challenge) => {
-    if (sent) return answer(challenge);
-    sent = true;
-    return Promise.resolve(message);
-  });
 }
 
 /** RFC 1939 7. */

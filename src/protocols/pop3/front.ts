@@ -2,7 +2,7 @@
 import { mechanismNamed } from "../../sasl/exchange.ts";
 import type { Credentials } from "../../sasl/credentials.ts";
 import { passwordCredentialsFromBytes } from "../../sasl/password.ts";
-import { ClientGone, ClientLogin, readCredentials } from "../client_login.ts";
+import { ClientLogin, loginFrom, readCredentials } from "../client_login.ts";
 import { mayShowSecrets, mayStartTls, servesPasswords } from "../login_gate.ts";
 import type {
   AcceptedReply,
@@ -65,18 +65,11 @@ export class Pop3Frontend implements Frontend {
     );
   }
 
-  async nextLogin(): Promise<Login | null> {
-    try {
-      for (;;) {
-        const command = await readCommand(this.#io);
-        if (command === null) return null;
-        const outcome = await this.#serve(command);
-        if (outcome !== "next") return outcome;
-      }
-    } catch (error) {
-      if (error instanceof ClientGone) return null;
-      throw error;
-    }
+  nextLogin(): Promise<Login | null> {
+    return loginFrom(
+      () => readCommand(this.#io),
+      (command) => this.#serve(command),
+    );
   }
 
   success(_login: Login, reply: AcceptedReply): Uint8Array {

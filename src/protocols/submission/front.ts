@@ -1,6 +1,6 @@
 /** The dialogue with a submission client before its login (RFC 6409, RFC 5321 section 4). */
 import type { SubmissionCapabilities } from "../../port/snapshot.ts";
-import { ClientGone } from "../client_login.ts";
+import { loginFrom } from "../client_login.ts";
 import { type LoginGate, mayShowSecrets, mayStartTls } from "../login_gate.ts";
 import type {
   AcceptedReply,
@@ -44,21 +44,15 @@ export class SubmissionFrontend implements Frontend {
     return `220 ${this.#host} ${banner}\r\n`;
   }
 
-  async nextLogin(): Promise<Login | null> {
-    try {
-      for (;;) {
-        const command = await this.#lines.command();
-        if (command === null) return null;
-        const outcome = command === "broken"
-          ? replies.BAD_LINE_END
-          : await this.#serve(command);
-        if (typeof outcome !== "string") return outcome;
-        if (outcome !== "") await this.#io.write(outcome);
-      }
-    } catch (error) {
-      if (error instanceof ClientGone) return null;
-      throw error;
-    }
+  nextLogin(): Promise<Login | null> {
+    return loginFrom(() => this.#lines.command(), async (command) => {
+      const outcome = command === "broken"
+        ? replies.BAD_LINE_END
+        : await this.#serve(command);
+      if (typeof outcome !== "string") return outcome;
+      if (outcome !== "") await this.#io.write(outcome);
+      return "next";
+    });
   }
 
   success(_login: Login, reply: AcceptedReply): Uint8Array {

@@ -15,6 +15,7 @@ import {
   CHALLENGE_LIMIT,
   type SaslReplay,
   saslReplay,
+  sendAuth,
 } from "../sasl_replay.ts";
 import { ReplyReader } from "../smtp/responses.ts";
 import { COMMAND_OCTETS } from "../smtp/wire.ts";
@@ -57,21 +58,10 @@ function cannot(): Promise<BackendVerdict> {
 
 async function sasl(
   io: BackendIo,
-  { mechanism, message, answer }: SaslReplay,
+  replay: SaslReplay,
 ): Promise<BackendVerdict> {
-  const inline = `AUTH ${mechanism} ${message === "" ? "=" : message}\r\n`;
   // RFC 4954 4: the command is held to the line length of SMTP, answers to challenges are not.
-  if (inline.length <= COMMAND_OCTETS) {
-    await io.writeSecret(inline);
-    return await verdict(io, answer);
-  }
-  await io.write(`AUTH ${mechanism}\r\n`);
-  let sent = false;
-  return await verdict(io, (challenge) => {
-    if (sent) return answer(challenge);
-    sent = true;
-    return Promise.resolve(message);
-  });
+  return await verdict(io, await sendAuth(io, replay, COMMAND_OCTETS));
 }
 
 /** By position: what the challenges of this mechanism say differs between servers. */
