@@ -61,6 +61,8 @@ export const defaultRefusals: Readonly<Record<ControlCode, Refusal>> = {
   unknown: { status: 404, summary: "There is no such object" },
   "read-only": { status: 501, summary: "The mapping store is read-only" },
   failed: { status: 500, summary: "It was tried and failed; nothing changed" },
+  conflict: { status: 409, summary: "In conflict with what is there" },
+  stale: { status: 412, summary: "It was changed meanwhile: read it again" },
 };
 
 export interface RouteDeclaration<P extends Parameters, S extends z.ZodType> {

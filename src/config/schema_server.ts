@@ -57,6 +57,12 @@ export const serverSchema = z.object({
     description:
       "How many proxies a session may pass, this one included, before it is taken for a loop; 2 sends 1 to the backend, 1 and 0 refuse.",
   }),
+  state_dir: key(filePath().optional(), {
+    description:
+      "Folder for what must survive a restart beside the configuration file: the last good configuration that was set by the API, what was set at run time, the local authority. Made with 0700 where it does not exist.",
+    reload: "restart",
+    unset: "STATE_DIRECTORY of the environment, else nothing is kept",
+  }),
   log_level: key(oneOf(LOG_LEVELS).prefault("info"), {
     description:
       "Least severe level that is logged. PROXY_LOG and then RUST_LOG win over it.",

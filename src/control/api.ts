@@ -7,7 +7,15 @@ import type { ProtocolName } from "../port/snapshot.ts";
 export class ControlError extends Error {
   override readonly name = "ControlError";
   constructor(
-    readonly code: "invalid" | "unknown" | "read-only" | "failed",
+    readonly code:
+      | "invalid"
+      | "unknown"
+      | "read-only"
+      | "failed"
+      /** What is there already, or differs from what was to be replaced. */
+      | "conflict"
+      /** Based on a state that is not the present one any more. */
+      | "stale",
     message: string,
   ) {
     super(message);

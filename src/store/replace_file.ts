@@ -1,3 +1,4 @@
+import { syncFolder, writeFlushed } from "./durable_file.ts";
 import { StoreError } from "./store.ts";
 
 /** What tells one state of a file from another without reading it. */
@@ -65,27 +66,11 @@ async function writeTemporary(
   old: Deno.FileInfo,
   chunks: AsyncIterable<Uint8Array>,
 ): Promise<FileStamp> {
-  // What a crash left behind is thrown away; createNew then follows no link that waits there.
-  await Deno.remove(path).catch(() => {});
-  const file = await Deno.open(path, {
-    write: true,
-    createNew: true,
-    mode: 0o600,
-  });
-  try {
-    for await (const chunk of chunks) {
-      let done = 0;
-      while (done < chunk.length) {
-        done += await file.write(chunk.subarray(done));
-      }
-    }
-    await keepOwner(path, old, await file.stat());
+  const info = await writeFlushed(path, chunks, async (now) => {
+    await keepOwner(path, old, now);
     if (old.mode !== null) await Deno.chmod(path, old.mode & 0o7777);
-    await file.sync();
-    return stampOf(await file.stat());
-  } finally {
-    file.close();
-  }
+  });
+  return stampOf(info);
 }
 
 /** Only root may give a file away; a member of the group may keep the group, which is what access rests on. */
@@ -99,19 +84,6 @@ async function keepOwner(
     await Deno.chown(path, old.uid, old.gid);
   } catch {
     await Deno.chown(path, null, old.gid);
-  }
-}
-
-/**
- * The rename itself is durable only when its folder is (fsync(2)). It has happened by now and is
- * seen by everybody, so a file system that cannot flush a folder makes no failed write of it.
- */
-async function syncFolder(folder: string): Promise<void> {
-  try {
-    using handle = await Deno.open(folder);
-    await handle.sync();
-  } catch {
-    // See above.
   }
 }
 
