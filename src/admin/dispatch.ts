@@ -4,8 +4,9 @@ import type { LogLine } from "../port/messages.ts";
 import { allows, type Authenticator, type Principal } from "./auth.ts";
 import type { Lockout } from "./lockout.ts";
 import { readParameters } from "./parameters.ts";
+import { matchPath } from "./path.ts";
 import { AdminError, changes, defaultRefusals, type Route } from "./route.ts";
-import { decode, parseTarget, type Target } from "./target.ts";
+import { parseTarget, type Target } from "./target.ts";
 
 /** One change that was asked for, whether it was made or not. */
 export interface AuditEntry {
@@ -63,23 +64,33 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       );
       if (open) return respond(request, await run(options, open, null, ask));
       const principal = authenticate(options, request, peer);
-      const route = select(byPath.get(decode(target.rawPath, "path")), method);
-      return respond(request, await run(options, route, principal, ask));
+      const { route, inPath } = select(byPath, target.rawPath, method);
+      return respond(
+        request,
+        await run(options, route, principal, { ...ask, inPath }),
+      );
     } catch (error) {
       return respond(request, refusal(options, error, target.rawPath));
     }
   };
 }
 
-function select(candidates: readonly Route[] | undefined, method: string) {
-  if (candidates === undefined) throw new AdminError(404, "not found");
-  const route = candidates.find((route) => route.method === method);
-  if (route === undefined) {
+/** The route of a request, and the parameters that stand in its path. */
+function select(
+  byPath: ReadonlyMap<string, readonly Route[]>,
+  rawPath: string,
+  method: string,
+) {
+  for (const [path, candidates] of byPath) {
+    const inPath = matchPath(path, rawPath);
+    if (inPath === null) continue;
+    const route = candidates.find((route) => route.method === method);
+    if (route !== undefined) return { route, inPath };
     throw new AdminError(405, "method not allowed", {
       allow: allowed(candidates),
     });
   }
-  return route;
+  throw new AdminError(404, "not found");
 }
 
 function authenticate(
@@ -112,6 +123,7 @@ interface Ask {
   readonly request: Request;
   readonly target: Target;
   readonly peer: string;
+  readonly inPath?: Readonly<Record<string, string>>;
 }
 
 /** One call of a route, from the role to the audit line. */
@@ -119,7 +131,7 @@ async function run(
   options: DispatchOptions,
   route: Route,
   principal: Principal | null,
-  { request, target, peer }: Ask,
+  { request, target, peer, inPath }: Ask,
 ): Promise<Answer> {
   let values: Readonly<Record<string, unknown>> = {};
   let answer: Answer;
@@ -127,7 +139,7 @@ async function run(
     if (principal && !allows(principal, route.role)) {
       throw new AdminError(403, "forbidden");
     }
-    values = readParameters(route, target.rawQuery);
+    values = readParameters(route, target.rawQuery, inPath);
     const { control, routes } = options;
     const value = await route.handle({ control, request, values, routes });
     answer = route.form === "json" ? json(value) : route.form === "typed"

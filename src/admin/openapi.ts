@@ -1,5 +1,6 @@
 /** The management API as an OpenAPI 3.1 document, from the route table alone. */
 import { z } from "zod";
+import { pathParameters } from "./path.ts";
 import { contentTypes, type Route } from "./route.ts";
 
 /** The version of the API, which changes with its contract and not with the program. */
@@ -47,7 +48,10 @@ const SHARED_FAILURES: readonly Failure[] = [
 export function ownFailures(route: Route): Failure[] {
   const found: Failure[] = [];
   const names = Object.entries(route.parameters);
-  const required = names.filter(([, p]) => p.required).map(([name]) => name);
+  const inPath = pathParameters(route.path);
+  const required = names.filter(([name, p]) =>
+    p.required && !inPath.includes(name)
+  ).map(([name]) => name);
   if (required.length > 0) {
     found.push([400, `\`${required.join(" and ")} required\``]);
   }
@@ -77,6 +81,7 @@ function merged(failures: readonly Failure[]): Failure[] {
 }
 
 function operation(route: Route): Json {
+  const inPath = pathParameters(route.path);
   return {
     operationId: route.cli.verb.join("_"),
     summary: route.summary,
@@ -86,7 +91,7 @@ function operation(route: Route): Json {
     ...(route.role === "public" && { security: [] }),
     parameters: Object.entries(route.parameters).map(([name, parameter]) => ({
       name,
-      in: "query",
+      in: inPath.includes(name) ? "path" : "query",
       required: parameter.required,
       description: parameter.summary,
       schema: jsonSchema(parameter.schema),

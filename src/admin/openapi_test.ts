@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { z } from "zod";
 import { openapi } from "./openapi.ts";
 import { reference } from "./reference.ts";
+import { route } from "./route.ts";
 import { routes } from "./routes.ts";
 
 interface Operation {
@@ -27,7 +29,7 @@ Deno.test("openapi has every route once, with what the specification requires", 
   for (const operation of operations) {
     const names = operation.parameters.map(({ name }) => name);
     assert.equal(new Set(names).size, names.length);
-    assert.ok(operation.parameters.every((p) => p.in === "query" && p.schema));
+    assert.ok(operation.parameters.every((p) => p.schema));
     for (const [status, response] of Object.entries(operation.responses)) {
       assert.match(status, /^[1-5]\d\d$/);
       assert.ok(response.description);
@@ -35,6 +37,30 @@ Deno.test("openapi has every route once, with what the specification requires", 
     }
   }
   assert.deepEqual(JSON.parse(JSON.stringify(document)), document);
+});
+
+Deno.test("openapi tells parameters of the path from those of the query", () => {
+  const { "/things/{name}": things } = openapi([
+    route({
+      method: "GET",
+      path: "/things/{name}",
+      summary: "A thing",
+      role: "viewer",
+      parameters: {
+        name: { schema: z.string(), required: true, summary: "Which one" },
+        part: { schema: z.string(), required: false, summary: "Of it" },
+      },
+      form: "text",
+      response: z.string(),
+      refusals: {},
+      cli: { verb: ["things"], positional: ["name"] },
+      handle: () => "",
+    }),
+  ])["paths"] as typeof paths;
+  assert.deepEqual(
+    things!["get"]!.parameters.map((p) => [p.name, p.in]),
+    [["name", "path"], ["part", "query"]],
+  );
 });
 
 Deno.test("openapi declares tokens, parameters and errors", () => {

@@ -1,10 +1,10 @@
-/** From a query to the values that a route's handler is given. */
+/** From a path and a query to the values that a route's handler is given. */
 import { z } from "zod";
 import { AdminError, changes, type Route } from "./route.ts";
 import { parseQuery } from "./target.ts";
 
 /**
- * Validates a query against the route's declaration; AdminError 400 otherwise. An empty value
+ * Validates a query, and what stood in the path, against the route's declaration; AdminError 400 otherwise. An empty value
  * counts as missing. A declared parameter given twice is refused, since two readers could take
  * different ones. An unknown parameter is refused where something is changed, so that a
  * misspelled one never widens a change, and ignored where something is read.
@@ -12,8 +12,9 @@ import { parseQuery } from "./target.ts";
 export function readParameters(
   route: Route,
   rawQuery: string,
+  inPath: Readonly<Record<string, string>> = {},
 ): Record<string, unknown> {
-  const given = new Map<string, string>();
+  const given = new Map<string, string>(Object.entries(inPath));
   for (const [name, value] of parseQuery(rawQuery)) {
     if (!Object.hasOwn(route.parameters, name)) {
       if (changes(route)) throw new AdminError(400, "unknown parameter");

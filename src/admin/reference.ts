@@ -1,6 +1,7 @@
 /** The reference page of the management API, from the route table alone. */
 import { z } from "zod";
 import { ownFailures } from "./openapi.ts";
+import { pathParameters } from "./path.ts";
 import { contentTypes, type Route } from "./route.ts";
 
 const INTRODUCTION = `# Management API
@@ -44,9 +45,16 @@ export function reference(routes: readonly Route[]): string {
 }
 
 function section(route: Route): string {
+  const inPath = pathParameters(route.path);
   const parameters = Object.entries(route.parameters).map(
-    ([name, { required, summary }]) =>
-      `| \`${name}\` | ${required ? "required" : "optional"} | ${summary} |\n`,
+    ([name, { required, summary }]) => {
+      const where = inPath.includes(name)
+        ? "in the path"
+        : required
+        ? "required"
+        : "optional";
+      return `| \`${name}\` | ${where} | ${summary} |\n`;
+    },
   ).join("");
   const errors = ownFailures(route)
     .map(([status, summary]) => `| ${status} | ${summary} |\n`).join("");

@@ -11,7 +11,7 @@ export type Role = typeof roles[number];
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
-/** One query parameter. */
+/** One parameter, of the path where `{its name}` stands in it, else of the query. */
 export interface Parameter {
   readonly schema: z.ZodType;
   readonly required: boolean;
@@ -67,6 +67,7 @@ export const defaultRefusals: Readonly<Record<ControlCode, Refusal>> = {
 
 export interface RouteDeclaration<P extends Parameters, S extends z.ZodType> {
   readonly method: Method;
+  /** `{name}` stands for one segment, a required parameter. */
   readonly path: `/${string}`;
   readonly summary: string;
   /** Sentences for the reference page, where the summary does not say enough. */

@@ -1,5 +1,6 @@
 /** `mailferry ctl`: administration of a running proxy through its management API. */
 import { routes } from "../admin/routes.ts";
+import { fillPath, pathParameters } from "../admin/path.ts";
 import type { Route } from "../admin/route.ts";
 import { type AdminAnswer, request } from "./admin_client.ts";
 import { findAdmin } from "./admin_target.ts";
@@ -50,7 +51,10 @@ async function call(
         `cannot read ${globals.cacert}: ${error.message}`,
       );
     });
+  const inPath = pathParameters(route.path);
+  const path = fillPath(route.path, values);
   const query = Object.entries(values)
+    .filter(([name]) => !inPath.includes(name))
     .map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join("&");
   const answer = await request(
     target,
@@ -60,7 +64,7 @@ async function call(
       hostRoots: readTrustRoots(env),
     },
     route.method,
-    query === "" ? route.path : `${route.path}?${query}`,
+    query === "" ? path : `${path}?${query}`,
   );
   return show(answer, globals.json !== undefined, io);
 }
