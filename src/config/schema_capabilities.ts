@@ -114,16 +114,16 @@ const smtpSchema = z.object({
   ehlo: key(
     z.array(
       text(
-        "one of PIPELINING, ENHANCEDSTATUSCODES, 8BITMIME, SIZE (with or without a number of bytes), SMTPUTF8 and DSN",
+        "one of PIPELINING, ENHANCEDSTATUSCODES, 8BITMIME, SIZE (with or without a number of bytes), SMTPUTF8, DSN and CHUNKING",
         (value) =>
-          /^(PIPELINING|ENHANCEDSTATUSCODES|8BITMIME|SMTPUTF8|DSN|SIZE( [0-9]{1,15})?)$/
+          /^(PIPELINING|ENHANCEDSTATUSCODES|8BITMIME|SMTPUTF8|DSN|CHUNKING|SIZE( [0-9]{1,15})?)$/
             .test(value),
       ),
       expected("a list of EHLO keywords"),
     ).prefault(["PIPELINING", "ENHANCEDSTATUSCODES", "8BITMIME", "SIZE"]),
     {
       description:
-        "EHLO and LHLO keywords. One that a destination was seen without is left out from then on.",
+        "EHLO and LHLO keywords. One that a destination was seen without is left out from then on. CHUNKING is there for those who name it.",
     },
   ),
 });

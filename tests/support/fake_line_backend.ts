@@ -12,6 +12,8 @@ export interface LineTalk {
   readonly lines: readonly string[];
   /** With a line end for each line given. */
   say(...lines: string[]): Promise<void>;
+  /** Octets that are not a line; null when the other side closes before. */
+  bytes(count: number): Promise<Uint8Array | null>;
   /** TLS from here on, after the go-ahead was said. */
   startTls(): Promise<void>;
   /** Say nothing more until the other side closes. */
@@ -75,6 +77,7 @@ export class FakeLineBackend implements AsyncDisposable {
     const talk: LineTalk = {
       lines,
       say: (...said) => wire.send(said.map((line) => `${line}\r\n`).join("")),
+      bytes: (count) => wire.readBytes(count),
       startTls: async () => {
         const upgraded = await this.#endpoint.upgrade(wire);
         splice = upgraded.splice;

@@ -7,6 +7,15 @@ import { Ground, merge, type Table } from "./proxy_config.ts";
 
 export type Protocol = "smtp" | "lmtp";
 
+/** What a connection has of the message that is under way. */
+interface Open {
+  readonly recipients: string[];
+  /** Lines of DATA. */
+  data: string[] | null;
+  /** Octets of BDAT. */
+  chunks: string;
+}
+
 /** A mail server whose answers a test may change; "hang" says nothing more, "close" closes. */
 export class Backend implements AsyncDisposable {
   /** Messages that were ended properly, as they came. */
@@ -14,10 +23,7 @@ export class Backend implements AsyncDisposable {
   change: (line: string) => string | undefined = () => undefined;
   keywords = ["SIZE 1000000", "8BITMIME", "ENHANCEDSTATUSCODES"];
   readonly #server: FakeLineBackend;
-  readonly #open = new WeakMap<
-    LineTalk,
-    { recipients: string[]; data: string[] | null }
-  >();
+  readonly #open = new WeakMap<LineTalk, Open>();
 
   constructor(ground: Ground, readonly protocol: Protocol) {
     this.#server = new FakeLineBackend({
@@ -40,7 +46,8 @@ export class Backend implements AsyncDisposable {
   }
 
   async #answer(line: string, talk: LineTalk): Promise<void> {
-    const state = this.#open.get(talk) ?? { recipients: [], data: null };
+    const state = this.#open.get(talk) ??
+      { recipients: [], data: null, chunks: "" };
     this.#open.set(talk, state);
     const inData = state.data !== null;
     if (inData && line !== ".") {
@@ -52,15 +59,18 @@ export class Backend implements AsyncDisposable {
     if (changed === "hang") return await talk.hang();
     if (changed === "close") return talk.close();
     if (inData) {
-      this.messages.push(state.data!.join("\r\n"));
+      const message = state.data!.join("\r\n");
       state.data = null;
-      const answers = this.protocol === "lmtp" ? state.recipients : ["message"];
-      for (const name of answers) {
-        await talk.say(
-          this.change(`answer ${name}`) ?? `250 2.0.0 kept ${name}`,
-        );
+      return await this.#keep(message, state, talk);
+    }
+    const [, size, last] = /^BDAT ([0-9]+)( LAST)?$/.exec(line) ?? [];
+    if (size !== undefined) {
+      const octets = await talk.bytes(Number(size));
+      if (octets === null) return;
+      state.chunks += decoder.decode(octets);
+      if (last && changed === undefined) {
+        return await this.#keep(state.chunks, state, talk);
       }
-      return;
     }
     if (changed !== undefined) return await talk.say(changed);
     switch (line.split(" ")[0]!) {
@@ -85,7 +95,17 @@ export class Backend implements AsyncDisposable {
         return await talk.say("250 2.0.0 OK");
     }
   }
+
+  async #keep(message: string, open: Open, talk: LineTalk): Promise<void> {
+    this.messages.push(message);
+    const answers = this.protocol === "lmtp" ? open.recipients : ["message"];
+    for (const name of answers) {
+      await talk.say(this.change(`answer ${name}`) ?? `250 2.0.0 kept ${name}`);
+    }
+  }
 }
+
+const decoder = new TextDecoder();
 
 /** Everything of one test: two backends of a protocol, and the proxy in front of them. */
 export class Stage implements AsyncDisposable {
@@ -185,6 +205,13 @@ export class Sender extends LineClient {
     assert.match(await this.say("DATA"), /^354 /);
     await this.send(`${text}\r\n.\r\n`);
     return await this.lines(answers);
+  }
+
+  /** BDAT with its octets, whose answers are not awaited. */
+  async chunk(text: string, last = false): Promise<void> {
+    const octets = new TextEncoder().encode(text);
+    await this.send(`BDAT ${octets.length}${last ? " LAST" : ""}\r\n`);
+    await this.send(octets);
   }
 
   async lines(count: number): Promise<string[]> {

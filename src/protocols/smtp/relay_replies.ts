@@ -32,6 +32,9 @@ export const TOO_LARGE = "552 5.3.4 Message is too large\r\n";
 export const NO_SMTPUTF8 = "553 5.6.7 Non-ASCII addresses are not possible\r\n";
 /** RFC 6152 3. */
 export const NO_8BITMIME = "554 5.6.3 Conversion to 7 bits is required\r\n";
+/** RFC 5321 2.3.8: DATA cannot carry it, and this server has no BDAT. */
+export const LOOSE_LINE_END =
+  "554 5.6.3 CR and LF are possible only as the end of a line here\r\n";
 export const UNKNOWN_PARAMETER = "555 5.5.4 Parameter not recognized\r\n";
 
 const FAREWELLS: Readonly<Record<PreauthLimit, string>> = {

@@ -3,12 +3,15 @@ import type { LegSnapshot } from "../../port/snapshot.ts";
 import type { BackendLeg } from "../../protocols/backend_leg.ts";
 import { BackendFailure, type SmtpHello } from "../../protocols/protocol.ts";
 import { openBackend } from "../../protocols/smtp/back.ts";
+import { type Chunk, chunkCommand } from "../../protocols/smtp/chunk.ts";
+import { DotStuffing } from "../../protocols/smtp/dot_stuffing.ts";
 import {
   type Envelope,
   envelopeCommand,
   missingAt,
 } from "../../protocols/smtp/envelope.ts";
 import {
+  LOOSE_LINE_END,
   NO_8BITMIME,
   NO_SMTPUTF8,
   UNAVAILABLE,
@@ -34,6 +37,12 @@ export class Delivery {
   #failure: string | null = null;
   #offered: ReadonlySet<string> = new Set();
   #timedOut = false;
+  /** The backend has a part of the message, and has not answered to its end. */
+  #midway = false;
+  /** The BDAT that is to go out before the next octets. */
+  #announcement = "";
+  /** Set when a message of BDAT goes to a backend without it. */
+  #stuffing: DotStuffing | null = null;
   readonly #attempt = new Attempt();
 
   constructor(
@@ -87,6 +96,7 @@ export class Delivery {
   /** DATA. */
   async begin(): Promise<void> {
     await this.#guard(async () => {
+      this.#midway = true;
       const reply = await this.#ask("DATA");
       if (reply.code !== 354) {
         this.fail(reply.code >= 400 ? relayed(reply) : UNAVAILABLE);
@@ -94,9 +104,43 @@ export class Delivery {
     });
   }
 
-  /** A part of the message, in its form on the wire. Resolves when there may be more. */
-  async write(data: Uint8Array): Promise<void> {
-    await this.#guard(() => this.#within(this.#backend.write(data)));
+  /**
+   * BDAT, which goes out with the first of its octets. A backend without CHUNKING gets the message by
+   * DATA.
+   */
+  async chunk(chunk: Chunk): Promise<void> {
+    if (this.#offered.has("CHUNKING")) {
+      this.#announcement = chunkCommand(chunk);
+    } else if (this.#stuffing === null) {
+      this.#stuffing = new DotStuffing();
+      await this.begin();
+    }
+  }
+
+  /**
+   * A part of the message as the client sent it, of a chunk perhaps the one that `ends` it. Resolves
+   * when there may be more.
+   */
+  async write(data: Uint8Array, ends = false): Promise<void> {
+    await this.#guard(async () => {
+      const octets = this.#stuffing ? this.#stuffing.take(data, ends) : data;
+      if (octets === null) return this.fail(LOOSE_LINE_END);
+      this.#midway = true;
+      if (this.#announcement !== "") {
+        await this.#within(this.#backend.write(this.#announcement));
+        this.#announcement = "";
+      }
+      await this.#within(this.#backend.write(octets));
+    });
+  }
+
+  /** The answer to a chunk that is not the last; in DATA there is none. */
+  async proceed(): Promise<void> {
+    if (this.#stuffing !== null) return;
+    await this.#guard(async () => {
+      const reply = await this.#within(this.#reply());
+      if (!isDone(reply)) this.fail(relayed(reply));
+    });
   }
 
   /** One of the answers to the message, with line ends: LMTP has one for each recipient (RFC 2033 4.2). */
@@ -104,6 +148,7 @@ export class Delivery {
     let answer = UNAVAILABLE;
     await this.#guard(async () => {
       answer = relayed(await this.#within(this.#reply()));
+      this.#midway = false;
     });
     return this.#failure ?? answer;
   }
@@ -123,7 +168,10 @@ export class Delivery {
   /** The message is over. */
   end(): void {
     const { leg } = this.#attempt;
-    if (leg === null || this.#failure !== null) return this.cancel();
+    // In the middle of a message QUIT would be a part of it, and might complete it.
+    if (leg === null || this.#midway || this.#failure !== null) {
+      return this.cancel();
+    }
     // Nobody waits for the answer.
     const write = leg.write("QUIT\r\n").catch(() => {});
     void this.#within(write).then(() => leg.close());

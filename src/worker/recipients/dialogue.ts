@@ -1,7 +1,7 @@
-import { mayShorten } from "./offers.ts";
 import type { RecipientRouting } from "../../port/snapshot.ts";
 import type { SmtpHello } from "../../protocols/protocol.ts";
 import { SessionEnd } from "../../protocols/session_end.ts";
+import { parseChunk } from "../../protocols/smtp/chunk.ts";
 import { ClientLines } from "../../protocols/smtp/client_lines.ts";
 import {
   type Envelope,
@@ -15,8 +15,11 @@ import {
   formatReply,
   type SmtpCommand,
 } from "../../protocols/smtp/wire.ts";
+import { Attempt } from "../attempt.ts";
 import type { WorkerCore } from "../core.ts";
 import type { Session } from "../session.ts";
+import { MessageOctets } from "./message_octets.ts";
+import { mayShorten, sizeLimit } from "./offers.ts";
 import { Transaction } from "./transaction.ts";
 
 // RFC 5321 4.5.3.1.2; what may go into the proxy's own EHLO towards a backend.
@@ -81,6 +84,8 @@ export class RecipientDialogue {
         return await this.#recipient(argument);
       case "DATA":
         return await this.#data(argument);
+      case "BDAT":
+        return await this.#chunk(argument);
       case "RSET":
         if (argument !== "") return replies.BAD_ARGUMENTS;
         this.#reset();
@@ -135,7 +140,9 @@ export class RecipientDialogue {
   }
 
   async #recipient(argument: string): Promise<string> {
-    if (!this.#transaction || !this.#from) return replies.BAD_SEQUENCE;
+    if (!this.#transaction || !this.#from || this.#transaction.isChunked) {
+      return replies.BAD_SEQUENCE;
+    }
     const to = parseEnvelope(argument, "TO");
     if (to === null || to.path === "") return replies.BAD_ARGUMENTS;
     return this.#fault("RCPT", to, this.#from) ??
@@ -144,10 +151,33 @@ export class RecipientDialogue {
 
   async #data(argument: string): Promise<string> {
     if (argument !== "") return replies.BAD_ARGUMENTS;
-    if (!this.#transaction) return replies.BAD_SEQUENCE;
+    // RFC 3030 2: not both in one transaction.
+    if (!this.#transaction || this.#transaction.isChunked) {
+      return replies.BAD_SEQUENCE;
+    }
     if (!this.#transaction.hasRecipients) return replies.NO_RECIPIENTS;
     await this.#transaction.data();
     this.#reset();
+    return "";
+  }
+
+  /** RFC 3030 2, RFC 2033 4.3. */
+  async #chunk(argument: string): Promise<string> {
+    if (!this.#keywords.has("CHUNKING")) return replies.NO_SUCH_COMMAND;
+    const chunk = parseChunk(argument);
+    if (chunk === null) {
+      await this.#say(replies.BAD_ARGUMENTS);
+      // Nobody knows where the next command begins.
+      throw new SessionEnd("preauth-limit", "BDAT without a proper size");
+    }
+    if (!this.#transaction) {
+      const nothing = () => Promise.resolve();
+      await new MessageOctets(this.session, new Attempt(), nothing)
+        .chunk([], chunk);
+      return replies.BAD_SEQUENCE;
+    }
+    await this.#transaction.chunk(chunk);
+    if (chunk.last) this.#reset();
     return "";
   }
 
@@ -168,9 +198,7 @@ export class RecipientDialogue {
 
   /** RFC 1870 6.1. */
   #isTooLarge({ parameters }: Envelope): boolean {
-    const size = this.#rules.ehlo.find((word) => word.startsWith("SIZE "));
-    const limit = Number(size?.slice(5) ?? 0);
-    return limit > 0 && Number(parameters.get("SIZE") ?? 0) > limit;
+    return Number(parameters.get("SIZE") ?? 0) > sizeLimit(this.#rules);
   }
 
   #reset(): void {

@@ -1,4 +1,4 @@
-import type { ProtocolName } from "../../port/snapshot.ts";
+import type { ProtocolName, RecipientRouting } from "../../port/snapshot.ts";
 import type { WorkerCore } from "../core.ts";
 
 /** It is the proxy that a client pipelines to. */
@@ -19,4 +19,11 @@ export function mayShorten(
   return keywords.filter((word) =>
     word === OWN || seen.every((offer) => offer.has(word.split(" ")[0]!))
   );
+}
+
+/** The largest message that these rules take, in octets (RFC 1870 3). */
+export function sizeLimit({ ehlo }: Pick<RecipientRouting, "ehlo">): number {
+  const size = ehlo.find((word) => word.startsWith("SIZE "));
+  // No limit, as SIZE without a number.
+  return Number(size?.slice(5) ?? 0) || Infinity;
 }

@@ -1,18 +1,18 @@
 import type { DeliveryResult } from "../../observe/metric_names.ts";
 import type { SmtpHello } from "../../protocols/protocol.ts";
-import { SessionEnd } from "../../protocols/session_end.ts";
-import { DataEnd } from "../../protocols/smtp/data_end.ts";
+import type { Chunk } from "../../protocols/smtp/chunk.ts";
 import type { Envelope } from "../../protocols/smtp/envelope.ts";
 import * as replies from "../../protocols/smtp/relay_replies.ts";
 import { Attempt } from "../attempt.ts";
 import type { WorkerCore } from "../core.ts";
 import type { Session } from "../session.ts";
 import { Delivery } from "./delivery.ts";
+import { MessageOctets } from "./message_octets.ts";
+import { sizeLimit } from "./offers.ts";
 import { isHeld, recipientKeys, routeRecipient } from "./routes.ts";
 
 /** RFC 5321 4.5.3.1.8 wants 100 at least. */
 const RECIPIENTS_MAX = 1000;
-const CHUNK = 64 * 1024;
 
 /** A recipient that its backend took. */
 interface Recipient {
@@ -36,8 +36,12 @@ export class Transaction {
     deferred: 0,
   };
   readonly #began = performance.now();
+  readonly #octets: MessageOctets;
   #asked = 0;
-  #bytes = 0;
+  /** It comes by BDAT: octets that were announced so far. */
+  #announced: number | null = null;
+  /** All recipients have been refused in the answer to a chunk. */
+  #isRefused = false;
 
   constructor(
     private readonly core: WorkerCore,
@@ -45,6 +49,11 @@ export class Transaction {
     private readonly from: Envelope,
     private readonly hello: SmtpHello,
   ) {
+    this.#octets = new MessageOctets(
+      session,
+      this.attempt,
+      () => this.#confirm(),
+    );
     this.attempt.signal.addEventListener("abort", () => {
       for (const delivery of this.#deliveries.values()) delivery.cancel();
     });
@@ -98,46 +107,43 @@ export class Transaction {
 
   /** DATA up to the last answer. Throws SessionEnd, and what cancelled the attempt. */
   async data(): Promise<void> {
-    const deliveries = new Set(
-      this.#recipients.map(({ delivery }) => delivery),
-    );
+    const deliveries = this.#chosen();
     await this.#confirm();
-    await Promise.all([...deliveries].map((delivery) => delivery.begin()));
+    await Promise.all(deliveries.map((delivery) => delivery.begin()));
     this.attempt.check();
-    const [first, ...others] = [...deliveries].map((d) => d.failure);
-    if (first && others.every((failure) => failure !== null)) {
-      const answer = others.length === 0 ? first : replies.UNAVAILABLE;
-      for (const _ of this.#recipients) this.#count(answer);
-      return await this.#say(answer);
-    }
+    const refusal = refusalBy(deliveries);
+    if (refusal !== null) return await this.#refuse(refusal);
     await this.#say(replies.GO_ON);
-    await this.#stream([...deliveries]);
-    await this.#answer([...deliveries]);
+    await this.#octets.data(deliveries);
+    await this.#answer(deliveries);
   }
 
-  async #stream(deliveries: readonly Delivery[]): Promise<void> {
-    const { session } = this;
-    const { reader } = session.leg;
-    const scanner = new DataEnd();
-    for (let found = "more"; found !== "end";) {
-      const data = await this.attempt.interruptible(reader.waiting(CHUNK));
-      if (data === null) throw new SessionEnd("client-closed");
-      const scan = scanner.scan(data);
-      found = scan.found;
-      if (found === "smuggled") {
-        for (const delivery of deliveries) delivery.fail(replies.SMUGGLED);
-      }
-      // The end is what makes a backend keep the message.
-      if (found === "end") await this.#confirm();
-      const part = data.subarray(0, scan.count);
-      await Promise.all(deliveries.map((delivery) => delivery.write(part)));
-      this.attempt.check();
-      reader.skip(scan.count);
-      this.#bytes += scan.count;
-      session.flow.forward += scan.count;
-      session.flow.active = true;
+  /**
+   * BDAT up to its answer. Its octets are taken whatever becomes of them (RFC 3030 2). Throws SessionEnd,
+   * and what cancelled the attempt.
+   */
+  async chunk(chunk: Chunk): Promise<void> {
+    const deliveries = this.#chosen();
+    if (this.#announced === null) await this.#confirm();
+    this.#announced = (this.#announced ?? 0) + chunk.size;
+    if (this.#announced > this.#limit) {
+      for (const delivery of deliveries) delivery.fail(replies.TOO_LARGE);
     }
-    reader.resize();
+    await Promise.all(deliveries.map((delivery) => delivery.chunk(chunk)));
+    await this.#octets.chunk(deliveries, chunk);
+    if (deliveries.length === 0) return await this.#say(replies.NO_RECIPIENTS);
+    if (chunk.last) return await this.#answer(deliveries);
+    await Promise.all(deliveries.map((delivery) => delivery.proceed()));
+    this.attempt.check();
+    const refusal = refusalBy(deliveries);
+    await (refusal === null ? this.#say(replies.OK) : this.#refuse(refusal));
+  }
+
+  /** One answer for all recipients, which have none. */
+  async #refuse(answer: string): Promise<void> {
+    this.#countAll(answer);
+    this.#isRefused = true;
+    await this.#say(answer);
   }
 
   /** The client's answers in the order of its recipients (RFC 2033 4.2). */
@@ -145,7 +151,7 @@ export class Transaction {
     if (this.session.listener.protocol === "smtp") {
       const answer = await deliveries[0]!.answer();
       this.attempt.check();
-      for (const _ of this.#recipients) this.#count(answer);
+      this.#countAll(answer);
       return await this.#say(answer);
     }
     const last = new Map<Delivery, Promise<string>>();
@@ -158,7 +164,7 @@ export class Transaction {
     });
     for (const pending of answers) {
       const answer = await this.attempt.interruptible(pending);
-      this.#count(answer);
+      if (!this.#isRefused) this.#count(answer);
       await this.#say(answer);
     }
   }
@@ -197,6 +203,20 @@ export class Transaction {
     return this.#recipients.length > 0;
   }
 
+  /** A BDAT came, even one that was refused. */
+  get isChunked(): boolean {
+    return this.#announced !== null;
+  }
+
+  /** Where its recipients are. */
+  #chosen(): readonly Delivery[] {
+    return [...new Set(this.#recipients.map(({ delivery }) => delivery))];
+  }
+
+  get #limit(): number {
+    return sizeLimit(this.core.generation.snapshot.recipients ?? { ehlo: [] });
+  }
+
   /** The message is over, however it went: leave its backends, and tell of it. */
   end(): void {
     const { core, session } = this;
@@ -220,9 +240,15 @@ export class Transaction {
       accepted,
       refused,
       deferred,
-      bytes: this.#bytes,
+      bytes: this.#octets.count,
       ms: Math.round(performance.now() - this.#began),
     });
+  }
+
+  /** Once for each message: behind a refused chunk there may be others, with answers of their own. */
+  #countAll(answer: string): void {
+    if (this.#isRefused) return;
+    for (const _ of this.#recipients) this.#count(answer);
   }
 
   #count(answer: string): void {
@@ -250,4 +276,12 @@ export class Transaction {
       destination,
     });
   }
+}
+
+/** The answer for all recipients when no delivery goes on; null while one does. */
+function refusalBy(deliveries: readonly Delivery[]): string | null {
+  const failures = new Set(deliveries.map(({ failure }) => failure));
+  if (failures.has(null)) return null;
+  const [first] = failures;
+  return failures.size === 1 ? first! : replies.UNAVAILABLE;
 }
