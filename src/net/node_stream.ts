@@ -8,6 +8,11 @@ interface Handle {
   readStop(): void;
 }
 
+/** What a write fails with on a closed socket: of the same kind as on the runtime's own connections. */
+function cut(): Error {
+  return new Deno.errors.Interrupted("closed");
+}
+
 /**
  * A node socket as a ByteStream; `raw` is the socket that carries it, itself where there is no TLS.
  * `pause()` alone gives no backpressure in this runtime, so reading stops at the raw socket's handle
@@ -38,7 +43,7 @@ export class NodeStream implements ByteStream {
     socket.on("end", ended);
     socket.on("close", () => {
       ended();
-      this.#cutOff?.(new Error("closed"));
+      this.#cutOff?.(cut());
     });
     socket.on("error", (error) => {
       this.#failure = error;
@@ -63,7 +68,7 @@ export class NodeStream implements ByteStream {
 
   write(bytes: Uint8Array): Promise<number> {
     return new Promise((resolve, reject) => {
-      if (this.socket.destroyed) return reject(new Error("closed"));
+      if (this.socket.destroyed) return reject(cut());
       this.#cutOff = reject;
       // The caller uses its buffer again once this resolves, which is when the bytes are out.
       this.socket.write(
@@ -84,7 +89,7 @@ export class NodeStream implements ByteStream {
   close(): void {
     this.#ended = true;
     this.#notify();
-    this.#cutOff?.(new Error("closed"));
+    this.#cutOff?.(cut());
     this.socket.destroy();
     this.raw.destroy();
   }

@@ -49,6 +49,8 @@ export class WorkerCore {
   readonly reporter: Reporter;
   readonly slots: SlotLease;
   readonly limits: LimitGate;
+  /** The process is shutting down: sessions finish what they are at. */
+  draining = false;
   #generation: Generation | null = null;
   readonly #wideDials = new Map<string, number>();
   readonly #refusedForwarding = new Seldom(REFUSED_FORWARDING_MS);

@@ -68,6 +68,7 @@ const port: WorkerPort = new Port<
   },
   drain: () => {
     serving.drain();
+    core.draining = true;
     // Who has not logged in has nothing to finish.
     for (const session of core.sessions.all()) {
       if (session.part) session.end("drained");

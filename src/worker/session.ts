@@ -124,6 +124,11 @@ export class SessionTable {
     this.#link(session, account);
   }
 
+  /** The message is not for this account after all. */
+  dropRecipient(session: Session, account: string): void {
+    if (session.recipients.delete(account)) this.#unlink(session, account);
+  }
+
   /** The session's message is over. */
   dropRecipients(session: Session): void {
     for (const account of session.recipients) this.#unlink(session, account);

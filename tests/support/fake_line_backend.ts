@@ -48,6 +48,11 @@ export class FakeLineBackend implements AsyncDisposable {
     return this.#listener.addr.port;
   }
 
+  /** How many connections are open at this moment. */
+  get open(): number {
+    return this.#open.size;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listener.close();
     await this.#accepting;

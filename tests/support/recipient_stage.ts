@@ -16,18 +16,27 @@ interface Open {
   chunks: string;
 }
 
-/** A mail server whose answers a test may change; "hang" says nothing more, "close" closes. */
+/**
+ * A mail server whose answers a test may change; "hang" says nothing more, "close" closes, and in the
+ * middle of a message "stop" reads nothing more.
+ */
 export class Backend implements AsyncDisposable {
   /** Messages that were ended properly, as they came. */
   readonly messages: string[] = [];
   change: (line: string) => string | undefined = () => undefined;
   keywords = ["SIZE 1000000", "8BITMIME", "ENHANCEDSTATUSCODES"];
   readonly #server: FakeLineBackend;
+  readonly #over = Promise.withResolvers<void>();
   readonly #open = new WeakMap<LineTalk, Open>();
 
-  constructor(ground: Ground, readonly protocol: Protocol) {
+  constructor(
+    ground: Ground,
+    readonly protocol: Protocol,
+    { implicit = false } = {},
+  ) {
     this.#server = new FakeLineBackend({
       greeting: "220 backend.test ready",
+      implicit,
       certificate: ground.certificate,
       answer: (line, talk) => this.#answer(line, talk),
     });
@@ -41,7 +50,13 @@ export class Backend implements AsyncDisposable {
     return this.#server.connections;
   }
 
+  /** How many connections are open at this moment. */
+  get open(): number {
+    return this.#server.open;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#over.resolve();
     await this.#server[Symbol.asyncDispose]();
   }
 
@@ -52,7 +67,9 @@ export class Backend implements AsyncDisposable {
     const inData = state.data !== null;
     if (inData && line !== ".") {
       state.data!.push(line);
-      if (this.change(`data ${line}`) === "close") talk.close();
+      const how = this.change(`data ${line}`);
+      if (how === "close") talk.close();
+      if (how === "stop") await this.#over.promise;
       return;
     }
     const changed = this.change(line);

@@ -65,9 +65,13 @@ export class RecipientDialogue {
           ? replies.BAD_LINE_END
           : await this.#serve(command);
         await this.#say(answer);
+        // Whose message was let through has nothing to finish any more.
+        if (this.core.draining && !this.#transaction) {
+          throw new SessionEnd("drained");
+        }
       }
     } finally {
-      this.#reset();
+      this.#transaction?.end();
     }
   }
 

@@ -71,9 +71,24 @@ export class Transaction {
   }
 
   async #recipient(to: Envelope): Promise<string> {
-    const { core, session } = this;
-    const { snapshot } = core.generation;
+    const { snapshot } = this.core.generation;
     const keys = recipientKeys(to.path, snapshot);
+    const answer = await this.#offer(to, keys);
+    if (!answer.startsWith("2")) this.#forget(keys);
+    return answer;
+  }
+
+  /** Who was refused carries no mail: a kick of that account must not end the mail of others. */
+  #forget(refused: readonly string[]): void {
+    const { core, session } = this;
+    for (const key of refused) {
+      const taken = this.#recipients.some(({ keys }) => keys.includes(key));
+      if (!taken) core.sessions.dropRecipient(session, key);
+    }
+  }
+
+  async #offer(to: Envelope, keys: readonly string[]): Promise<string> {
+    const { core, session } = this;
     const route = await routeRecipient(core, session, this.attempt, keys);
     if ("reply" in route) return route.reply;
     const { destination } = route;
@@ -102,6 +117,7 @@ export class Transaction {
     this.#deliveries.set(destination, delivery);
     this.#report(destination);
     await delivery.open(this.from, this.hello);
+    session.stage = "bridge";
     return delivery;
   }
 
@@ -175,9 +191,6 @@ export class Transaction {
    */
   async #confirm(): Promise<void> {
     const { core, session, attempt } = this;
-    for (const { keys, delivery } of this.#recipients) {
-      if (isHeld(core, keys)) delivery.fail(replies.HELD);
-    }
     while (attempt.stale) {
       attempt.stale = false;
       for (const { keys, delivery } of this.#recipients) {
@@ -188,6 +201,10 @@ export class Transaction {
           delivery.fail(replies.UNAVAILABLE);
         }
       }
+    }
+    // Last, since a hold may have come during the lookups.
+    for (const { keys, delivery } of this.#recipients) {
+      if (isHeld(core, keys)) delivery.fail(replies.HELD);
     }
   }
 
