@@ -57,26 +57,28 @@ Deno.test("LMTP: chunks reach each destination in the form that it knows", async
 
 Deno.test("a pipelined transaction of chunks is answered in order, with octets of any kind", async () => {
   await using it = await stage("smtp", "old knows");
-  using client = await it.client();
   const odd = "a\n.\nMAIL FROM:<evil@x>\r\n.\r\nb\rc\0\r";
-  await client.send(
+  const all =
     "MAIL FROM:<>\r\nRCPT TO:<old@example.com>\r\nRCPT TO:<x@example.com>\r\n" +
-      `bdat ${odd.length}\r\n${odd}BDAT 003\r\n\r\nxBDAT 0 last\r\nNOOP\r\n` +
-      "MAIL FROM:<>\r\nRCPT TO:<new@example.com>\r\nBDAT 0 LAST\r\nQUIT\r\n",
-  );
-  assert.deepEqual(await client.lines(11), [
-    "250 2.1.0 Sender OK",
-    ...Array(2).fill("250 2.1.5 OK"),
-    ...Array(2).fill("250 2.0.0 OK"),
-    "250 2.0.0 kept message",
-    "250 2.0.0 OK",
-    "250 2.1.0 Sender OK",
-    "250 2.1.5 OK",
-    "250 2.0.0 kept message",
-    "221 2.0.0 Bye",
-  ]);
-  assert.deepEqual(it.old.messages, [`${odd}\r\nx`]);
-  assert.deepEqual(it.new_.messages, [""]);
+    `bdat ${odd.length}\r\n${odd}BDAT 003\r\n\r\nxBDAT 0 last\r\nNOOP\r\n` +
+    "MAIL FROM:<>\r\nRCPT TO:<new@example.com>\r\nBDAT 0 LAST\r\nQUIT\r\n";
+  for (const way of ["send", "sendSlowly"] as const) {
+    using client = await it.client();
+    await client[way](all);
+    assert.deepEqual(await client.lines(11), [
+      "250 2.1.0 Sender OK",
+      ...Array(2).fill("250 2.1.5 OK"),
+      ...Array(2).fill("250 2.0.0 OK"),
+      "250 2.0.0 kept message",
+      "250 2.0.0 OK",
+      "250 2.1.0 Sender OK",
+      "250 2.1.5 OK",
+      "250 2.0.0 kept message",
+      "221 2.0.0 Bye",
+    ]);
+  }
+  assert.deepEqual(it.old.messages, Array(2).fill(`${odd}\r\nx`));
+  assert.deepEqual(it.new_.messages, ["", ""]);
 });
 
 Deno.test("a lone CR or LF is not put into DATA", async () => {
@@ -301,6 +303,18 @@ Deno.test("an account that moves or is held between its chunks is not kept by th
   assert.equal(await client.line(), "250 2.0.0 kept new@example.com");
   assert.deepEqual(old.messages, []);
   assert.deepEqual(new_.messages, ["halfrest", "half", "halfrest"]);
+
+  // A kick ends it in the middle of a chunk.
+  await client.envelope("moving");
+  await client.send("BDAT 8 LAST\r\nhalf");
+  await until(
+    "the chunk",
+    () => new_.commands.at(-1)?.at(-1) === "BDAT 8 LAST",
+  );
+  assert.equal(await proxy.kick("moving@example.com"), 1);
+  assert.match(await client.line(), /^421 4\.3\.0 /);
+  assert.equal((await proxy.ended(client))["reason"], "kicked");
+  assert.equal(new_.messages.length, 3);
 });
 
 /** A proxy that routes to these destinations. */
