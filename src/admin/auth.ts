@@ -1,23 +1,21 @@
 /** Who is asking: bearer tokens, compared in constant time. */
-import { createHash, timingSafeEqual } from "node:crypto";
-import { type Role, roles } from "./route.ts";
+import { Buffer } from "node:buffer";
+import { timingSafeEqual } from "node:crypto";
+import {
+  type AdminToken,
+  type Role,
+  ROLES,
+  tokenDigest,
+} from "../config/tokens.ts";
 
-export interface AdminToken {
-  /** For the audit log. */
-  readonly name: string;
-  readonly role: Role;
-  readonly token: string;
-}
+export type Principal = Omit<AdminToken, "digest">;
 
-export type Principal = Omit<AdminToken, "token">;
-
-/** Knows the tokens by their digests only. */
 export class Authenticator {
   readonly #known: readonly { digest: Uint8Array; principal: Principal }[];
 
   constructor(tokens: readonly AdminToken[]) {
-    this.#known = tokens.map(({ name, role, token }) => ({
-      digest: sha256(token),
+    this.#known = tokens.map(({ name, role, digest }) => ({
+      digest: Buffer.from(digest, "hex"),
       principal: { name, role },
     }));
   }
@@ -27,7 +25,7 @@ export class Authenticator {
     // RFC 9110 11.1: the scheme is case-insensitive; RFC 6750 2.1: one space, then the token.
     const token = /^bearer ([^ ]+)$/i.exec(authorization ?? "")?.[1];
     if (token === undefined) return null;
-    const digest = sha256(token);
+    const digest = Buffer.from(tokenDigest(token), "hex");
     let found: Principal | null = null;
     // Every token is compared, so that the time does not tell which one came close.
     for (const { digest: known, principal } of this.#known) {
@@ -43,7 +41,5 @@ export function allows(
   needed: Role | "public",
 ): boolean {
   return needed === "public" ||
-    roles.indexOf(principal.role) >= roles.indexOf(needed);
+    ROLES.indexOf(principal.role) >= ROLES.indexOf(needed);
 }
-
-const sha256 = (text: string) => createHash("sha256").update(text).digest();

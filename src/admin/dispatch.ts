@@ -1,5 +1,6 @@
 /** From a request to a response, without sockets. */
 import { ControlError, type ControlPlane } from "../control/api.ts";
+import type { AuditLog, ChangeDetail } from "../control/audit_log.ts";
 import type { LogLine } from "../port/messages.ts";
 import { allows, type Authenticator, type Principal } from "./auth.ts";
 import type { Lockout } from "./lockout.ts";
@@ -8,29 +9,13 @@ import { matchPath } from "./path.ts";
 import { AdminError, changes, defaultRefusals, type Route } from "./route.ts";
 import { parseTarget, type Target } from "./target.ts";
 
-/** One change that was asked for, whether it was made or not. */
-export interface AuditEntry {
-  /** Name and role of the token. */
-  readonly actor: string;
-  readonly role: string;
-  /** Address, without port. */
-  readonly client: string;
-  /** Method and path, as in the route table. */
-  readonly action: string;
-  /** Accounts are shortened. */
-  readonly parameters: Readonly<Record<string, string>>;
-  readonly status: number;
-  /** The one-line answer when it was done, else the kind of refusal. */
-  readonly result: string;
-}
-
 export interface DispatchOptions {
   readonly routes: readonly Route[];
   readonly control: ControlPlane;
   readonly authenticator: Authenticator;
   readonly lockout: Lockout;
   readonly log: (line: LogLine) => void;
-  readonly audit: (entry: AuditEntry) => void;
+  readonly audit: AuditLog;
   /** How an account appears in audit lines. */
   readonly shorten: (identifier: string) => string;
 }
@@ -135,13 +120,17 @@ async function run(
 ): Promise<Answer> {
   let values: Readonly<Record<string, unknown>> = {};
   let answer: Answer;
+  let detail: ChangeDetail = {};
   try {
     if (principal && !allows(principal, route.role)) {
       throw new AdminError(403, "forbidden");
     }
     values = readParameters(route, target.rawQuery, inPath);
-    const { control, routes } = options;
-    const value = await route.handle({ control, request, values, routes });
+    const { control, routes, audit } = options;
+    const note = (noted: ChangeDetail) => void (detail = noted);
+    const value = await route.handle(
+      { control, request, values, routes, audit, note },
+    );
     answer = route.form === "json" ? json(value) : route.form === "typed"
       ? {
         status: 200,
@@ -154,12 +143,14 @@ async function run(
   }
   if (principal && changes(route)) {
     const { status, result } = answer;
-    options.audit({
+    options.audit.record({
+      via: "api",
       actor: principal.name,
       role: principal.role,
       client: peer,
       action: `${route.method} ${route.path}`,
       parameters: shortened(route, values, options.shorten),
+      ...detail,
       status,
       result,
     });

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
+import { type Role, ROLES, tokenDigest } from "../config/tokens.ts";
+import { AuditLog } from "../control/audit_log.ts";
 import { ControlError } from "../control/api.ts";
 import type { LogLine } from "../port/messages.ts";
 import { Authenticator } from "./auth.ts";
-import { type AuditEntry, createDispatch } from "./dispatch.ts";
+import { createDispatch } from "./dispatch.ts";
 import { FakeControl } from "../../tests/support/fake_control.ts";
 import { Lockout } from "./lockout.ts";
-import type { Role } from "./route.ts";
 import { routes } from "./routes.ts";
 
 const TOKEN = "0123456789abcdef0123456789abcdef";
@@ -19,15 +20,18 @@ interface Ask {
 function setUp(role: Role = "admin") {
   const control = new FakeControl();
   const logs: LogLine[] = [];
-  const audits: AuditEntry[] = [];
+  const lines: LogLine[] = [];
+  const audit = new AuditLog((line) => lines.push(line));
   const time = { now: 0 };
   const dispatch = createDispatch({
     routes,
     control,
-    authenticator: new Authenticator([{ name: "ops", role, token: TOKEN }]),
+    authenticator: new Authenticator([
+      { name: "ops", role, digest: tokenDigest(TOKEN) },
+    ]),
     lockout: new Lockout(5, 300_000, () => time.now),
     log: (line) => logs.push(line),
-    audit: (entry) => audits.push(entry),
+    audit,
     shorten: (identifier) => `${identifier.slice(0, 2)}…`,
   });
   /** The URL goes in as the server hands it over: the Request class would rewrite it. */
@@ -60,7 +64,8 @@ function setUp(role: Role = "admin") {
     assert.deepEqual([line, answer.status, answer.body], [line, status, body]);
     return answer;
   };
-  return { control, logs, audits, time, ask, expect };
+  const audits = () => lines.map(({ fields }) => fields);
+  return { control, logs, audits, audit, time, ask, expect };
 }
 
 Deno.test("dispatch answers each route as the contract words it", async () => {
@@ -353,8 +358,13 @@ Deno.test("dispatch leaves one audit line for each change, accounts shortened", 
   await ask("PUT /mappings?identifier=alice@example.com&destination=none");
   await ask("POST /connections/kick?identifier=alice@example.com");
   await ask("POST /connections/kick");
-  const line = { actor: "ops", role: "admin", client: "192.0.2.1" };
-  assert.deepEqual(audits, [
+  const line = {
+    via: "api",
+    actor: "ops",
+    role: "admin",
+    client: "192.0.2.1",
+  };
+  assert.deepEqual(audits(), [
     {
       ...line,
       action: "PUT /mappings",
@@ -384,6 +394,58 @@ Deno.test("dispatch leaves one audit line for each change, accounts shortened", 
       result: "identifier required",
     },
   ]);
+});
+
+Deno.test("dispatch shows an admin who changed what, and nobody else", async () => {
+  const { ask } = setUp();
+  await ask("POST /connections/kick?identifier=alice@example.com");
+  await ask("POST /cache/invalidate", { peer: "2001:db8::1" });
+  const { body } = await ask("GET /audit");
+  const { audit } = JSON.parse(body);
+  assert.ok(!Number.isNaN(Date.parse(audit[0].time)));
+  assert.deepEqual({ ...audit[0], time: null }, {
+    time: null,
+    via: "api",
+    actor: "ops",
+    role: "admin",
+    client: "192.0.2.1",
+    action: "POST /connections/kick",
+    parameters: { identifier: "al…" },
+    status: 200,
+    result: "kicked 1",
+  });
+  const last = JSON.parse((await ask("GET /audit?limit=1")).body).audit;
+  assert.deepEqual(
+    last.map(({ action, client }: Record<string, string>) => [action, client]),
+    [["POST /cache/invalidate", "2001:db8::1"]],
+  );
+  for (const limit of ["0", "1001", "x", "-1"]) {
+    assert.equal((await ask(`GET /audit?limit=${limit}`)).status, 400, limit);
+  }
+  for (const role of ["viewer", "operator"] as const) {
+    await setUp(role).expect("GET /audit", 403, "forbidden\n");
+  }
+});
+
+// The contract of roles: reading is for viewers, operating for operators, the configuration for admins.
+Deno.test("every route asks for the role that it says, and for a fitting one", async () => {
+  for (const { method, path, role } of routes) {
+    const line = `${method} ${path}`;
+    if (role === "public") continue;
+    for (const given of ROLES) {
+      const { status } = await setUp(given).ask(line);
+      const allowed: boolean = ROLES.indexOf(given) >= ROLES.indexOf(role);
+      assert.equal(status !== 403, allowed, `${line} as ${given}`);
+    }
+    const audits = path === "/audit";
+    const configures = /^\/(config|id|load|stop)\b/.test(path);
+    const expected = audits || configures && method !== "GET"
+      ? "admin"
+      : method === "GET"
+      ? "viewer"
+      : "operator";
+    assert.equal(role, expected, line);
+  }
 });
 
 Deno.test("dispatch holds a token to its role", async () => {

@@ -9,8 +9,10 @@ const INTRODUCTION = `# Management API
 HTTPS on \`[admin] bind\`, with the default certificate. Every route but those marked *no token* wants
 \`Authorization: Bearer TOKEN\`; it is asked for before the path is looked at, and compared in constant
 time. An address (IPv6: its /64 network) that fails \`lockout_threshold\` times in a row is refused with
-429 and \`Retry-After\` for \`lockout_duration\`; a request without a token counts as a failure. A role
-includes those before it: viewer, operator, admin.
+429 and \`Retry-After\` for \`lockout_duration\`; a request without a token counts as a failure. Tokens
+have a role (\`[[admin.token]]\`), and a role includes those before it: a viewer reads, an operator
+moves accounts and ends sessions, an admin changes the configuration. The token of \`bearer_token\`,
+\`bearer_token_file\` or \`PROXY_ADMIN_TOKEN\` is an admin.
 
 Text answers are one line. A trailing slash of the path is ignored; HEAD is GET without the body. In
 the query \`+\` stands for itself, as addresses have it. A malformed query and a parameter given twice
@@ -20,7 +22,7 @@ one never widens a change; where something is read it is ignored. Every route ma
 not allowed\` with \`Allow\`, 429, and 500 \`internal error\` with the cause in the log.
 
 Each change leaves one line in the log: which token, from where, what, and the result, with accounts
-shortened.
+shortened. \`GET /audit\` has the last of them.
 
 \`mailferry ctl\` calls these routes; \`mailferry ctl COMMAND --help\` explains each. It takes the address
 and the token from the configuration file (\`--config\`, or \`PROXY_CONFIG\`); \`PROXY_ADMIN_TOKEN\` and

@@ -3,11 +3,9 @@
  * and `mailferry ctl` are all made from these declarations and from nothing else.
  */
 import { z } from "zod";
+import type { Role } from "../config/tokens.ts";
 import type { ControlError, ControlPlane } from "../control/api.ts";
-
-/** What a token may do; each role includes the ones before it. */
-export const roles = ["viewer", "operator", "admin"] as const;
-export type Role = typeof roles[number];
+import type { AuditLog, ChangeDetail } from "../control/audit_log.ts";
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
@@ -35,6 +33,9 @@ export interface Call<P extends Parameters = Parameters> {
   readonly request: Request;
   readonly values: Values<P>;
   readonly routes: readonly Route[];
+  readonly audit: Pick<AuditLog, "latest">;
+  /** What the audit line of this call has besides its parameters. */
+  note(detail: ChangeDetail): void;
 }
 
 type DeepReadonly<T> = T extends readonly (infer E)[]

@@ -1,4 +1,5 @@
 /** The one table of the management API. */
+import { auditRoutes } from "./resources/audit.ts";
 import { cacheRoutes } from "./resources/cache.ts";
 import { configRoutes } from "./resources/config.ts";
 import { connectionRoutes } from "./resources/connections.ts";
@@ -20,4 +21,5 @@ export const routes: readonly Route[] = [
   ...connectionRoutes,
   ...limitRoutes,
   ...configRoutes,
+  ...auditRoutes,
 ];

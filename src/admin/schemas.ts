@@ -9,6 +9,7 @@ import type {
   SessionView,
   Stats,
 } from "../control/api.ts";
+import type { AuditRecord } from "../control/audit_log.ts";
 import { PROTOCOLS } from "../config/protocols.ts";
 import type { Parameter } from "./route.ts";
 
@@ -96,6 +97,23 @@ export const explanationSchema = z.strictObject({
   refused: z.string().nullable(),
   steps: z.array(z.strictObject({ step: z.string(), result: z.string() })),
 }) satisfies z.ZodType<Explanation>;
+
+export const auditSchema = z.strictObject({
+  audit: z.array(z.strictObject({
+    time: z.iso.datetime(),
+    via: z.enum(["api", "socket", "signal"]),
+    actor: z.string(),
+    role: z.string().exactOptional(),
+    client: z.string().exactOptional(),
+    action: z.string(),
+    parameters: z.record(z.string(), z.string()),
+    path: z.string().exactOptional(),
+    before: z.string().exactOptional(),
+    after: z.string().exactOptional(),
+    status: z.int().exactOptional(),
+    result: z.string(),
+  })),
+}) satisfies z.ZodType<{ audit: AuditRecord[] }>;
 
 export const reloadedSchema = z.strictObject({
   reloaded: z.literal(true),

@@ -1,9 +1,11 @@
 /** The management API's listener. */
+import type { AdminToken } from "../config/tokens.ts";
 import type { ControlPlane } from "../control/api.ts";
+import type { AuditLog } from "../control/audit_log.ts";
 import type { LogLine } from "../port/messages.ts";
 import type { SocketAddress } from "../port/snapshot.ts";
 import { Authenticator } from "./auth.ts";
-import { type AuditEntry, createDispatch } from "./dispatch.ts";
+import { createDispatch } from "./dispatch.ts";
 import { Lockout } from "./lockout.ts";
 import { routes } from "./routes.ts";
 
@@ -12,13 +14,13 @@ export interface AdminOptions {
   readonly bind: SocketAddress;
   readonly certPem: string;
   readonly keyPem: string;
-  readonly token: string;
+  readonly tokens: readonly AdminToken[];
   readonly lockoutThreshold: number;
   /** Milliseconds. */
   readonly lockoutDuration: number;
   readonly control: ControlPlane;
   readonly log: (line: LogLine) => void;
-  readonly audit: (entry: AuditEntry) => void;
+  readonly audit: AuditLog;
   /** How an account appears in audit lines. */
   readonly shorten: (identifier: string) => string;
 }
@@ -41,9 +43,7 @@ export function startAdmin(options: AdminOptions): AdminServer {
   const dispatch = createDispatch({
     ...options,
     routes,
-    authenticator: new Authenticator([
-      { name: "admin", role: "admin", token: options.token },
-    ]),
+    authenticator: new Authenticator(options.tokens),
     lockout: new Lockout(options.lockoutThreshold, options.lockoutDuration),
   });
 

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { Authority, type Certificate } from "../../tests/support/certs.ts";
 import { FakeControl } from "../../tests/support/fake_control.ts";
+import { MAIN_TOKEN, tokenDigest } from "../config/tokens.ts";
+import { AuditLog } from "../control/audit_log.ts";
 import type { LogLine } from "../port/messages.ts";
-import type { AuditEntry } from "./dispatch.ts";
 import { type AdminServer, startAdmin } from "./server.ts";
 
 const TOKEN = "0123456789abcdef0123456789abcdef";
@@ -12,7 +13,7 @@ interface Setting {
   first: Certificate;
   second: Certificate;
   admin: AdminServer;
-  audits: AuditEntry[];
+  audit: AuditLog;
 }
 
 async function withAdmin(run: (setting: Setting) => Promise<void>) {
@@ -21,21 +22,23 @@ async function withAdmin(run: (setting: Setting) => Promise<void>) {
   const first = await authority.issue(["first.test"]);
   const second = await authority.issue(["second.test"]);
   const logs: LogLine[] = [];
-  const audits: AuditEntry[] = [];
+  const audit = new AuditLog(() => {});
   const admin = startAdmin({
     bind: { hostname: "127.0.0.1", port: 0 },
     certPem: first.certPem,
     keyPem: first.keyPem,
-    token: TOKEN,
+    tokens: [
+      { name: MAIN_TOKEN, role: "admin", digest: tokenDigest(TOKEN) },
+    ],
     lockoutThreshold: 5,
     lockoutDuration: 300_000,
     control: new FakeControl(),
     log: (line) => logs.push(line),
-    audit: (entry) => audits.push(entry),
+    audit,
     shorten: (identifier) => identifier.slice(0, 2),
   });
   try {
-    await run({ authority, first, second, admin, audits });
+    await run({ authority, first, second, admin, audit });
   } finally {
     await admin.close();
     await Deno.remove(folder, { recursive: true });
@@ -96,7 +99,7 @@ async function opened(open: () => Promise<Client>): Promise<Client> {
 }
 
 Deno.test("startAdmin serves several requests of one TLS connection", async () => {
-  await withAdmin(async ({ admin, authority, audits }) => {
+  await withAdmin(async ({ admin, authority, audit }) => {
     const client = await Client.open(admin, authority.pem, "first.test");
     assert.equal(await client.ask("GET /healthz"), "200 ok\n");
     assert.match(
@@ -115,7 +118,9 @@ Deno.test("startAdmin serves several requests of one TLS connection", async () =
       await client.ask("POST /connections/kick?identifier=alice@example.com"),
       "200 kicked 1\n",
     );
-    assert.deepEqual(audits.map(({ client }) => client), ["127.0.0.1"]);
+    assert.deepEqual(audit.latest().map(({ client }) => client), [
+      "127.0.0.1",
+    ]);
     client.close();
   });
 });
@@ -148,12 +153,14 @@ Deno.test("startAdmin refuses an address that is taken", async () => {
         bind: admin.address,
         certPem: first.certPem,
         keyPem: first.keyPem,
-        token: TOKEN,
+        tokens: [
+          { name: MAIN_TOKEN, role: "admin", digest: tokenDigest(TOKEN) },
+        ],
         lockoutThreshold: 5,
         lockoutDuration: 300_000,
         control: new FakeControl(),
         log: () => {},
-        audit: () => {},
+        audit: new AuditLog(() => {}),
         shorten: (identifier) => identifier,
       });
     assert.throws(again, Deno.errors.AddrInUse);

@@ -2,6 +2,7 @@
 import { parse } from "smol-toml";
 import { parseEndpoint } from "../config/scalars.ts";
 import type { Env } from "../config/environment.ts";
+import { ROLES } from "../config/tokens.ts";
 import { CtlError, type CtlIo, exits } from "./io.ts";
 
 export interface AdminTarget {
@@ -79,21 +80,36 @@ function parseAddress(address: string): { hostname: string; port: number } {
   };
 }
 
+/** The token of the table itself; without one, of `[[admin.token]]` the one that may do most and can be read. */
 async function readToken(
   admin: Record<string, unknown>,
   io: CtlIo,
 ): Promise<string | undefined> {
-  const file = string(admin["bearer_token_file"]);
-  if (file === undefined) return string(admin["bearer_token"]);
-  try {
-    return (await io.readFile(file)).trim();
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new CtlError(
-      exits.usage,
-      `cannot read the token in ${file}: ${reason}`,
-    );
+  const main = string(admin["bearer_token_file"]);
+  const inline = string(admin["bearer_token"]);
+  if (main === undefined && inline !== undefined) return inline;
+  const others = list(admin["token"]).map(table).filter(({ file }) =>
+    string(file) !== undefined
+  );
+  const files = main !== undefined
+    ? [main]
+    : ROLES.toReversed().flatMap((role) =>
+      others.filter((other) => other["role"] === role)
+    ).map(({ file }) => String(file));
+  let failure: CtlError | undefined;
+  for (const file of files) {
+    try {
+      return (await io.readFile(file)).trim();
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      failure ??= new CtlError(
+        exits.usage,
+        `cannot read the token in ${file}: ${reason}`,
+      );
+    }
   }
+  if (failure) throw failure;
+  return undefined;
 }
 
 /**
@@ -120,6 +136,10 @@ function table(value: unknown): Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value)
     ? value as Record<string, unknown>
     : {};
+}
+
+function list(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
 }
 
 function string(value: unknown): string | undefined {

@@ -33,9 +33,26 @@ cert = "/two.pem"
 bind = "127.0.0.1:1"
 bearer_token = "inline"
 `,
+  "/roles.toml": `
+[admin]
+bind = "127.0.0.1:1"
+[[admin.token]]
+role = "viewer"
+file = "/token"
+[[admin.token]]
+role = "admin"
+hash = "sha256:00"
+[[admin.token]]
+role = "operator"
+file = "/operator"
+[[admin.token]]
+role = "admin"
+file = "/unreadable"
+`,
   "/none.toml": "",
   "/bad.toml": "[",
   "/token": "  from-file\n",
+  "/operator": "operators\n",
   "/two.pem": "PEM two",
 };
 
@@ -75,6 +92,10 @@ Deno.test("findAdmin knows the certificate only where it is the one that is serv
     (await find({ config })).certPem;
   assert.equal(await certificate("/one.toml"), "PEM two");
   assert.equal(await certificate("/several.toml"), undefined);
+});
+
+Deno.test("findAdmin takes of several tokens the readable one that may do most", async () => {
+  assert.equal((await find({ config: "/roles.toml" })).token, "operators");
 });
 
 Deno.test("findAdmin lets options and the environment win", async () => {

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { Authority } from "../../tests/support/certs.ts";
 import { FakeControl } from "../../tests/support/fake_control.ts";
 import { startAdmin } from "../admin/server.ts";
+import { MAIN_TOKEN, tokenDigest } from "../config/tokens.ts";
+import { AuditLog } from "../control/audit_log.ts";
 import { ControlError } from "../control/api.ts";
 import { runCtl } from "./ctl.ts";
 
@@ -34,12 +36,14 @@ async function withProxy(
     bind: { hostname: "127.0.0.1", port: 0 },
     certPem: own.certPem,
     keyPem: own.keyPem,
-    token: TOKEN,
+    tokens: [
+      { name: MAIN_TOKEN, role: "admin", digest: tokenDigest(TOKEN) },
+    ],
     lockoutThreshold: 5,
     lockoutDuration: 300_000,
     control,
     log: () => {},
-    audit: () => {},
+    audit: new AuditLog(() => {}),
     shorten: (identifier) => identifier,
   });
   const address = `127.0.0.1:${admin.address.port}`;

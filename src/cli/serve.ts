@@ -2,6 +2,7 @@ import manifest from "../../deno.json" with { type: "json" };
 import { EXIT_CONFIG } from "../config/describe.ts";
 import { processEnv } from "../config/environment.ts";
 import { formatProblem } from "../config/issues.ts";
+import { ControlError } from "../control/api.ts";
 import { BindError } from "../control/binds.ts";
 import { Daemon } from "../control/daemon.ts";
 import { ConfigRefused } from "../control/opening.ts";
@@ -50,13 +51,10 @@ class Signals {
   readonly #ended = Promise.withResolvers<number>();
 
   constructor() {
-    Deno.addSignalListener("SIGTERM", () => this.#stop());
-    Deno.addSignalListener("SIGINT", () => this.#stop());
-    // The daemon logs why a reload was refused; what is only starting reads the file anyway.
-    Deno.addSignalListener(
-      "SIGHUP",
-      () => void this.#daemon?.reload().catch(() => {}),
-    );
+    Deno.addSignalListener("SIGTERM", () => this.#stop("SIGTERM"));
+    Deno.addSignalListener("SIGINT", () => this.#stop("SIGINT"));
+    // What is only starting reads the file anyway.
+    Deno.addSignalListener("SIGHUP", () => void this.#reload());
   }
 
   /** Resolves with the exit code when a signal has ended the daemon. */
@@ -65,9 +63,24 @@ class Signals {
     return this.#ended.promise;
   }
 
-  #stop(): void {
+  /** The daemon logs why a reload was refused. */
+  async #reload(): Promise<void> {
+    const result = await this.#daemon?.reload().then(
+      () => "done",
+      (error) => error instanceof ControlError ? error.code : "failed",
+    );
+    if (result !== undefined) this.#record("SIGHUP", "reload", result);
+  }
+
+  #record(actor: string, action: string, result: string): void {
+    const entry = { via: "signal", actor, action, result } as const;
+    this.#daemon?.audit.record({ ...entry, parameters: {} });
+  }
+
+  #stop(signal: Deno.Signal): void {
     // Nothing is served yet, so there is nothing to finish.
     if (!this.#daemon) Deno.exit(0);
+    this.#record(signal, "stop", "begun");
     const ending = ++this.#stops === 1
       ? this.#daemon.drain()
       : this.#daemon.stop();

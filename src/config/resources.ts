@@ -1,11 +1,17 @@
 /** The step of validation that looks outside the document: files, names, and what the runtime can do. */
 import { CertificateError, readPair } from "./certificate.ts";
 import { adminTokenOf, type Env } from "./environment.ts";
-import type { Issues } from "./issues.ts";
+import type { Issues, Path } from "./issues.ts";
 import { findLoops } from "./loops.ts";
 import { mappingTargetFault } from "./mapping_targets.ts";
 import { tokenFault } from "./rules/dialogue.ts";
 import { eachDestination } from "./rules/rule.ts";
+import {
+  type AdminToken,
+  MAIN_TOKEN,
+  parseTokenHash,
+  tokenDigest,
+} from "./tokens.ts";
 import type { ConfigDraft } from "./walk.ts";
 
 /** A certificate for listeners, read and checked. */
@@ -28,8 +34,10 @@ export interface Resources {
     string,
     { readonly certPem: string; readonly keyPem: string }
   >;
-  /** Present whenever there is an [admin] table. */
+  /** PROXY_ADMIN_TOKEN, or that of the [admin] table itself, where there is one. */
   readonly adminToken: string | undefined;
+  /** All who may use the management API; empty without an [admin] table. */
+  readonly adminTokens: readonly AdminToken[];
 }
 
 /** What this step asks of the machine; tests give their own. */
@@ -60,10 +68,11 @@ export async function loadResources(
   const certificates = await loader.certificates();
   const clientCertificates = await loader.clientCertificates();
   const adminToken = await loader.adminToken(env);
+  const adminTokens = await loader.adminTokens(adminToken);
   await loader.mappings();
   await loader.loops();
   await loader.sourceAddresses();
-  return { certificates, clientCertificates, adminToken };
+  return { certificates, clientCertificates, adminToken, adminTokens };
 }
 
 class Loader {
@@ -122,10 +131,49 @@ class Loader {
     if (given !== undefined) return given;
     const file = admin.bearer_token_file;
     if (file === undefined) return admin.bearer_token;
-    const path = ["admin", "bearer_token_file"];
+    return await this.#tokenIn(["admin", "bearer_token_file"], file);
+  }
+
+  async adminTokens(main: string | undefined): Promise<AdminToken[]> {
+    const tokens: AdminToken[] = [];
+    if (main !== undefined) {
+      const digest = tokenDigest(main);
+      tokens.push({ name: MAIN_TOKEN, role: "admin", digest });
+    }
+    const declared = this.draft.admin?.token ?? [];
+    for (const [i, { name, role, file, hash }] of declared.entries()) {
+      const path = ["admin", "token", i];
+      const digest = await this.#digestOf(path, file, hash);
+      if (!name || !role || digest === null) continue;
+      // Whose change was it? The audit log could not tell.
+      const twin = tokens.find((other) => other.digest === digest);
+      if (twin) this.issues.problem(path, `${twin.name} has the same token`);
+      else tokens.push({ name, role, digest });
+    }
+    return tokens;
+  }
+
+  async #digestOf(
+    path: Path,
+    file: string | undefined,
+    hash: string | undefined,
+  ): Promise<string | null> {
+    if (hash !== undefined) return parseTokenHash(hash);
+    if (file === undefined) {
+      this.issues.problem(
+        path,
+        "needs file or hash: one of them says the token",
+      );
+      return null;
+    }
+    const token = await this.#tokenIn([...path, "file"], file);
+    return token === undefined ? null : tokenDigest(token);
+  }
+
+  async #tokenIn(path: Path, file: string): Promise<string | undefined> {
     const token = (await this.#read(path, file))?.trim();
     if (token === undefined) return undefined;
-    const fault = tokenFault(token, admin.min_token_len);
+    const fault = tokenFault(token, this.draft.admin?.min_token_len);
     if (fault !== null) {
       this.issues.problem(path, `the token in ${file} ${fault}`);
     }
@@ -218,7 +266,7 @@ class Loader {
   }
 
   async #read(
-    path: readonly string[],
+    path: Path,
     file: string,
   ): Promise<string | undefined> {
     try {

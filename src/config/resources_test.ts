@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { tokenDigest } from "./tokens.ts";
 import { Authority, type Certificate } from "../../tests/support/certs.ts";
 import { openConfig } from "./load.ts";
 import { formatProblem } from "./issues.ts";
@@ -172,6 +173,42 @@ Deno.test("loadResources: the token comes from the environment, the file, the ke
   assert.equal(fromKey.resources!.adminToken, `${TOKEN}k`);
   const none = await open(BASE);
   assert.equal(none.resources!.adminToken, undefined);
+});
+
+Deno.test("loadResources knows every token by its digest, and none twice", async () => {
+  const admin = `${BASE}[admin]\nbind = "127.0.0.1:0"\n`;
+  const viewer =
+    '[[admin.token]]\nname = "graphs"\nrole = "viewer"\nfile = "graphs"\n';
+  const other =
+    `[[admin.token]]\nname = "boss"\nrole = "admin"\nhash = "sha256:${
+      tokenDigest(`${TOKEN}b`).toUpperCase()
+    }"\n`;
+  const files = { graphs: ` ${TOKEN}g\n` };
+  const { resources } = await open(admin + viewer + other, files);
+  assert.equal(resources!.adminToken, undefined);
+  const known = [
+    { name: "graphs", role: "viewer", digest: tokenDigest(`${TOKEN}g`) },
+    { name: "boss", role: "admin", digest: tokenDigest(`${TOKEN}b`) },
+  ];
+  assert.deepEqual(resources!.adminTokens, known);
+  const env = { PROXY_ADMIN_TOKEN: `${TOKEN}e` };
+  const withMain = await open(admin + viewer + other, files, { env });
+  assert.deepEqual(withMain.resources!.adminTokens, [
+    { name: "admin", role: "admin", digest: tokenDigest(`${TOKEN}e`) },
+    ...known,
+  ]);
+  const twice = await open(admin + viewer + other, { graphs: `${TOKEN}b` });
+  assert.deepEqual(twice.problems, [
+    "c.toml:25: admin.token[1]: graphs has the same token",
+  ]);
+  const short = await open(admin + viewer + other, { graphs: "hunter2" });
+  assert.deepEqual(short.problems, [
+    "c.toml:24: admin.token[0].file: the token in graphs is too short: 7 characters, min_token_len is 32",
+  ]);
+  const bare = await open(admin + other + viewer.replace(/file.*\n/, ""));
+  assert.deepEqual(bare.problems, [
+    "c.toml:25: admin.token[1]: needs file or hash: one of them says the token",
+  ]);
 });
 
 Deno.test("loadResources judges the token of the file without showing it", async () => {

@@ -18,6 +18,7 @@ import { createShortener } from "../observe/shorten.ts";
 import type { ListenerSnapshot, WorkerSnapshot } from "../port/snapshot.ts";
 import type { MappingStore } from "../store/store.ts";
 import { ControlError, type Readiness } from "./api.ts";
+import { AuditLog } from "./audit_log.ts";
 import { assemble, type LegName } from "./assemble.ts";
 import { BindError, bindNamed, Binds } from "./binds.ts";
 import { ImapProbe } from "./imap_probe.ts";
@@ -61,6 +62,7 @@ export class Daemon implements Reloader {
   readonly #probe = new ImapProbe();
   readonly #roots = new RootFinder();
   readonly #trim: MemoryTrim;
+  readonly audit: AuditLog;
 
   private constructor(
     private readonly file: string,
@@ -69,6 +71,7 @@ export class Daemon implements Reloader {
     private readonly parts: Parts,
     private readonly selfSigned: PemPair,
   ) {
+    this.audit = new AuditLog((line) => log.write(line));
     this.#trim = new MemoryTrim(() => parts.metrics.value("sessions_ended"));
     this.#service = new ServiceManager(
       env,
@@ -90,7 +93,10 @@ export class Daemon implements Reloader {
     for (const warning of opened.warnings) {
       log.warn("config_warning", { problem: formatProblem(warning) });
     }
-    const shorten = createShortener(resources.adminToken ?? adminTokenOf(env));
+    const shorten = createShortener(
+      resources.adminToken ?? adminTokenOf(env) ??
+        resources.adminTokens[0]?.digest,
+    );
     const store = await openStore(config, log);
     const selfSigned = await createSelfSigned([
       config.server.hostname ?? "localhost",
@@ -307,9 +313,12 @@ export class Daemon implements Reloader {
     }
   }
 
-  #startAdmin(config: Config, { adminToken }: Resources): void {
+  #startAdmin(
+    config: Config,
+    { adminToken, adminTokens }: Resources,
+  ): void {
     const { admin } = config;
-    if (!admin || adminToken === undefined) return;
+    if (!admin) return;
     this.#adminToken = adminToken;
     const { certPem, keyPem } = this.#defaultCertificate();
     const { log, shorten } = this.parts;
@@ -320,12 +329,12 @@ export class Daemon implements Reloader {
           bind: parseEndpoint(admin.bind)!,
           certPem,
           keyPem,
-          token: adminToken,
+          tokens: adminTokens,
           lockoutThreshold: admin.lockout_threshold,
           lockoutDuration: admin.lockout_duration,
           control: new Plane(this.parts, this),
           log: (line) => log.write(line),
-          audit: (entry) => log.info("audit", { ...entry }),
+          audit: this.audit,
           shorten,
         }),
     );

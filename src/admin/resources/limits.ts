@@ -24,7 +24,7 @@ export const limitRoutes = [
     summary: "What the limits count, and who is refused now",
     description:
       "All addresses and accounts that are counted, or one; the worst first, and at most 1000 of them. `counted` says how many there are.",
-    role: "operator",
+    role: "viewer",
     parameters,
     form: "json",
     response: limitsSchema,

@@ -1,6 +1,7 @@
 /** Rules about what the proxy says before login, and the management API's token. */
 import { isOwnCapability } from "../effective.ts";
 import { adminTokenOf } from "../environment.ts";
+import { MAIN_TOKEN } from "../tokens.ts";
 import type { Rule } from "./rule.ts";
 
 const SASL_PROTOCOLS = ["imap", "pop3", "managesieve", "submission"] as const;
@@ -48,13 +49,34 @@ export const adminToken: Rule = (draft, issues, env) => {
     if (fault !== null) issues.problem(["admin"], `PROXY_ADMIN_TOKEN ${fault}`);
   } else if (admin.bearer_token_file === undefined) {
     if (admin.bearer_token === undefined) {
+      if (admin.token?.some(({ role }) => role === "admin")) return;
       issues.problem(
         ["admin"],
-        "a token is required: set bearer_token_file, bearer_token or PROXY_ADMIN_TOKEN",
+        "a token is required: set bearer_token_file, bearer_token or PROXY_ADMIN_TOKEN, or give an [[admin.token]] the role admin",
       );
     } else {
       const fault = tokenFault(admin.bearer_token, admin.min_token_len);
       if (fault !== null) issues.problem(["admin", "bearer_token"], fault);
+    }
+  }
+};
+
+/** `[[admin.token]]`, as far as it can be judged without the tokens. */
+export const adminTokens: Rule = ({ admin }, issues) => {
+  const names: (string | undefined)[] = [MAIN_TOKEN];
+  for (const [i, { name, file, hash }] of (admin?.token ?? []).entries()) {
+    const path = ["admin", "token", i];
+    if (name !== undefined && names.includes(name)) {
+      issues.problem(
+        [...path, "name"],
+        name === MAIN_TOKEN
+          ? `${name} is the token of bearer_token, bearer_token_file or PROXY_ADMIN_TOKEN: choose another name`
+          : `${name} is named twice`,
+      );
+    }
+    names.push(name);
+    if (file !== undefined && hash !== undefined) {
+      issues.problem(path, "has file and hash: one of them says the token");
     }
   }
 };

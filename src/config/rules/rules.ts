@@ -27,4 +27,5 @@ export const RULES: readonly Rule[] = [
   dialogue.saslTwice,
   dialogue.ownCapabilities,
   dialogue.adminToken,
+  dialogue.adminTokens,
 ];

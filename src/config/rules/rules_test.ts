@@ -21,6 +21,11 @@ const listener = (protocol: string, rest: string) =>
   );
 const UNAVAILABLE = /not available in this version/;
 
+function token(name: string, role: string): string {
+  const hash = "ab".repeat(32);
+  return `[[admin.token]]\nname = "${name}"\nrole = "${role}"\nhash = "sha256:${hash}"\n`;
+}
+
 const CASES: readonly Case[] = [
   {
     rule: "default_destination is declared",
@@ -247,6 +252,52 @@ const CASES: readonly Case[] = [
     bad: plus(`[admin]\nbind = "127.0.0.1:0"\nbearer_token = "${TOKEN} x"`),
     says: ["admin.bearer_token: must have visible ASCII characters only"],
     good: plus(`[admin]\nbind = "127.0.0.1:0"\nbearer_token = "${TOKEN}~!"`),
+  },
+  {
+    rule: "somebody is an admin",
+    bad: plus(`[admin]\nbind = "127.0.0.1:0"\n${token("a", "operator")}`),
+    says: ["admin: a token is required"],
+    good: plus(`[admin]\nbind = "127.0.0.1:0"\n${token("a", "admin")}`),
+  },
+  {
+    rule: "tokens are told apart by name",
+    bad: plus(
+      `[admin]\nbind = "127.0.0.1:0"\n${token("a", "admin")}${
+        token("a", "viewer")
+      }`,
+    ),
+    says: ["admin.token[1].name: a is named twice"],
+    good: plus(
+      `[admin]\nbind = "127.0.0.1:0"\n${token("a", "admin")}${
+        token("b", "viewer")
+      }`,
+    ),
+  },
+  {
+    rule: "the token of [admin] itself keeps its name",
+    bad: plus(`[admin]\nbind = "127.0.0.1:0"\n${token("admin", "admin")}`),
+    says: ["admin.token[0].name: admin is the token of bearer_token"],
+    good: plus(`[admin]\nbind = "127.0.0.1:0"\n${token("a", "admin")}`),
+  },
+  {
+    rule: "a token is in a file or a hash",
+    bad: plus(
+      `[admin]\nbind = "127.0.0.1:0"\n${token("a", "admin")}file = "f"\n`,
+    ),
+    says: ["admin.token[0]: has file and hash"],
+    good: plus(`[admin]\nbind = "127.0.0.1:0"\n${token("a", "admin")}`),
+  },
+  {
+    rule: "a token's hash is a SHA-256",
+    bad: plus(
+      `[admin]\nbind = "127.0.0.1:0"\n${
+        token("a", "admin").replace("sha256:", "sha256:0")
+      }`,
+    ),
+    says: [
+      'admin.token[0].hash: must be "sha256:" and the SHA-256 of the token',
+    ],
+    good: plus(`[admin]\nbind = "127.0.0.1:0"\n${token("a", "admin")}`),
   },
   {
     rule: "[admin] tls is implicit",
