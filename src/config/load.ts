@@ -11,6 +11,7 @@ import {
 } from "./resources.ts";
 import { RULES } from "./rules/rules.ts";
 import type { Config } from "./schema.ts";
+import { tomlFault } from "./toml_fault.ts";
 import { TomlLines } from "./toml_lines.ts";
 import { type ConfigDraft, walkDocument } from "./walk.ts";
 
@@ -90,7 +91,7 @@ function readToml(
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
     const issues = new Issues(options.file, () => null);
-    issues.problemIn(options.file, error.line, syntaxMessage(error));
+    issues.problemIn(options.file, error.line, tomlFault(error));
     return { draft: {}, issues };
   }
   const lines = new TomlLines(content);
@@ -122,13 +123,4 @@ function conclude(draft: ConfigDraft, issues: Issues): LoadResult {
     ? { ok: false, problems: sortProblems(issues.problems), warnings }
     // The walk leaves something out of the draft only together with a problem.
     : { ok: true, config: draft as Config, warnings };
-}
-
-/** The parser's first line only: what follows quotes the file, and with it perhaps a secret. */
-function syntaxMessage(error: TomlError): string {
-  const first = error.message.split("\n")[0]!.replace(
-    /^Invalid TOML document: /,
-    "",
-  );
-  return `not valid TOML: ${first} (column ${error.column})`;
 }

@@ -13,8 +13,8 @@ export interface KeyMeta {
   readonly description: string;
   /** Default "live". */
   readonly reload?: Reload;
-  /** The value must never appear in a message or a dump. */
-  readonly secret?: boolean;
+  /** The value must never appear in a message or a dump; of a "url" only the password is secret. */
+  readonly secret?: true | "url";
   /** What is written in the reference as the default when the schema has none. */
   readonly unset?: string;
 }
@@ -69,9 +69,11 @@ const UNIT_MS: Record<string, number> = {
   d: 86_400_000,
 };
 
+export const DURATION = /^(\d{1,15})(ms|s|m|h|d)$/;
+
 /** Milliseconds of "10s", "5m", "200ms", "1d"; null when it is not of that form. */
 export function parseDuration(value: string): number | null {
-  const match = /^(\d{1,15})(ms|s|m|h|d)$/.exec(value);
+  const match = DURATION.exec(value);
   if (match === null) return null;
   const ms = Number(match[1]) * UNIT_MS[match[2]!]!;
   return Number.isSafeInteger(ms) ? ms : null;

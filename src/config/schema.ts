@@ -4,7 +4,7 @@
  * durations come out as milliseconds.
  */
 import { z } from "zod";
-import { key } from "./scalars.ts";
+import { DURATION, key } from "./scalars.ts";
 import { adminSchema } from "./schema_admin.ts";
 import { capabilitiesSchema, oauthSchema } from "./schema_capabilities.ts";
 import { destinationSchema, legSchema } from "./schema_destination.ts";
@@ -76,7 +76,28 @@ export type LegConfig = z.output<typeof legSchema>;
 export type AdminConfig = z.output<typeof adminSchema>;
 export type MappingConfig = Config["mapping"];
 
-/** JSON Schema (2020-12) of the file's content. */
+/**
+ * JSON Schema (2020-12) of the file's content, and of the configuration API's documents, whose objects
+ * may also have an `@id`. Keys that are secret are `writeOnly`.
+ */
 export function configJsonSchema(): Record<string, unknown> {
-  return z.toJSONSchema(configSchema, { io: "input", unrepresentable: "any" });
+  return z.toJSONSchema(configSchema, {
+    io: "input",
+    unrepresentable: "any",
+    override: ({ jsonSchema: schema }) => {
+      const { reload: _, unset, secret, ...kept } = schema;
+      if (unset !== undefined) kept.description += ` Unset: ${unset}.`;
+      if (secret !== undefined) kept.writeOnly = true;
+      if (schema.title === "duration") kept.pattern = DURATION.source;
+      if (schema.properties !== undefined) {
+        kept.properties = {
+          "@id": { type: ["string", "number"] },
+          ...schema.properties,
+        };
+        kept.additionalProperties = false;
+      }
+      for (const name of Object.keys(schema)) delete schema[name];
+      Object.assign(schema, kept);
+    },
+  });
 }

@@ -74,7 +74,7 @@ const url = (...schemes: string[]) =>
 const redisSourceSchema = z.object({
   url: key(url("redis", "rediss"), {
     description: "Address of the server, with password and database.",
-    secret: true,
+    secret: "url",
   }),
   key_prefix: key(z.string(expected("a string")).prefault("route:"), {
     description: "Put in front of the identifier to make the key.",
@@ -88,7 +88,7 @@ const statement = () =>
 const sqlSourceSchema = z.object({
   url: key(url("postgres", "postgresql", "mysql", "sqlite"), {
     description: "Address of the database, with user and password.",
-    secret: true,
+    secret: "url",
   }),
   query: key(statement(), {
     description:

@@ -56,7 +56,7 @@ class Walk {
         this.issues.problem(path, "must be a list of tables");
         return undefined;
       case "value":
-        return this.#leaf(shape.type, raw, path, meta.secret === true);
+        return this.#leaf(shape.type, raw, path, meta.secret !== undefined);
     }
     this.issues.problem(path, "must be a table");
     return undefined;

@@ -1,6 +1,6 @@
-import { isDeepStrictEqual } from "node:util";
 import { isTable } from "../inspect.ts";
-import type { Json } from "./json.ts";
+import { fingerprint } from "./fingerprint.ts";
+import { type Json, own } from "./json.ts";
 
 /** One place in which two documents differ. */
 export interface Difference {
@@ -27,11 +27,7 @@ export function differences(
       )
     );
   }
-  return isDeepStrictEqual(before, after)
+  return fingerprint(before) === fingerprint(after)
     ? []
     : [{ path: path === "" ? "/" : path, before, after }];
-}
-
-function own(table: { [key: string]: Json }, name: string): Json | undefined {
-  return Object.hasOwn(table, name) ? table[name] : undefined;
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { differences } from "./diff.ts";
+import { parseJson } from "./formats.ts";
 
 Deno.test("differences names the deepest places where both have tables", () => {
   const before = { a: { b: 1, c: [1, 2] }, d: "x", "e/f": true };
@@ -20,4 +21,6 @@ Deno.test("differences takes lists, and what is not alike, as a whole", () => {
     { path: "/", before: { a: {} }, after: null },
   ]);
   assert.deepEqual(differences({ a: { b: [] } }, { a: { b: [] } }), []);
+  const bare = parseJson('{"a": [{"b": 1}]}');
+  assert.deepEqual(differences({ a: [{ b: 1 }] }, bare), []);
 });

@@ -1,0 +1,95 @@
+/** From the body of a request, in one of several formats, to a document; and back to TOML. */
+import JSON5 from "json5";
+import { parse, stringify, TomlError } from "smol-toml";
+import { tomlFault } from "../toml_fault.ts";
+import { DocumentError } from "./error.ts";
+import { type Json, toJson } from "./json.ts";
+import { refuseAmbiguous } from "./unambiguous.ts";
+
+const FORMATS: Readonly<Record<string, (text: string) => Json>> = {
+  "application/json": parseJson,
+  "application/json5": parseJson5,
+  "text/json5": parseJson5,
+  "application/toml": parseToml,
+  "text/toml": parseToml,
+};
+
+/** The content types that `readDocument` takes. */
+export const documentTypes = Object.keys(FORMATS);
+
+/**
+ * Reads a text by its content type, whose parameters do not count; JSON where there is none.
+ * DocumentError "unsupported" with the list of types, "invalid" for a text that does not parse.
+ */
+export function readDocument(contentType: string | null, text: string): Json {
+  const given = contentType ?? "application/json";
+  const type = given.split(";", 1)[0]!.trim().toLowerCase();
+  if (!Object.hasOwn(FORMATS, type)) {
+    throw new DocumentError(
+      "unsupported",
+      `unsupported content type: must be one of ${documentTypes.join(", ")}`,
+    );
+  }
+  return FORMATS[type]!(text);
+}
+
+/** Strict JSON: no name twice, nothing nested too deep, no number out of range. DocumentError (invalid). */
+export function parseJson(text: string): Json {
+  refuseAmbiguous(text, (token) => literal(() => JSON.parse(token)));
+  try {
+    return toJson(JSON.parse(text));
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    // What stands before the place quotes the text.
+    const place = /\(line \d+ column \d+\)$/.exec(error.message)?.[0];
+    throw unparsable("JSON", place);
+  }
+}
+
+function parseJson5(text: string): Json {
+  refuseAmbiguous(
+    text,
+    (token) => literal(() => Object.keys(JSON5.parse(`{${token}:0}`))[0]),
+  );
+  try {
+    return toJson(JSON5.parse(text));
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    const { lineNumber, columnNumber } = error as SyntaxError & {
+      lineNumber?: number;
+      columnNumber?: number;
+    };
+    throw unparsable("JSON5", `(line ${lineNumber} column ${columnNumber})`);
+  }
+}
+
+/** A TOML file's content. DocumentError (invalid). */
+export function parseToml(text: string): Json {
+  try {
+    return toJson(parse(text.replace(/^\ufeff/, "")));
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    throw new DocumentError(
+      "invalid",
+      `line ${error.line}: ${tomlFault(error)}`,
+    );
+  }
+}
+
+/** The document as a TOML file. It must be one that validates: TOML has no null. */
+export function toToml(document: Json): string {
+  return stringify(document);
+}
+
+/** What a token that is a name stands for; one that is malformed, for itself, until the parser comes. */
+function literal(read: () => unknown): string {
+  try {
+    return String(read());
+  } catch {
+    return "";
+  }
+}
+
+function unparsable(format: string, place = "") {
+  return new DocumentError("invalid", `not valid ${format} ${place}`.trim());
+}
