@@ -45,7 +45,7 @@ class Editor {
     const before = document ?? undefined;
     return (this.#path.length === 0
       ? this.#member(before)
-      : this.#within(before, 0)) ?? null;
+      : this.#within(this.#made(before), 0)) ?? null;
   }
 
   /** The value that takes the place of `node`, whose member the `i`th name of the path is. */
@@ -57,20 +57,19 @@ class Editor {
         ? this.#element(node, index)
         : node.with(index, this.#within(node[index], i + 1));
     }
-    // As in Caddy, PUT also makes the objects on the way to what it creates.
-    const made = node === undefined || node === null
-      ? this.change.method === "PUT" ? object([]) : undefined
-      : isTable(node)
-      ? node
-      : undefined;
-    if (made === undefined) throw this.#noWay(node, i);
+    if (!isTable(node)) throw this.#noWay(node, i);
     const name = this.#path[i]!;
-    const before = own(made, name);
+    const before = own(node, name);
     return withMember(
-      made,
+      node,
       name,
-      isLast ? this.#member(before) : this.#within(before, i + 1),
+      isLast ? this.#member(before) : this.#within(this.#made(before), i + 1),
     );
+  }
+
+  /** As in Caddy, PUT makes the objects on the way to what it creates, where members are absent or null. */
+  #made(member: Json | undefined): Json | undefined {
+    return this.change.method === "PUT" ? member ?? object([]) : member;
   }
 
   /** The new value of an object's member; undefined when it is taken away. */
