@@ -1,6 +1,7 @@
 /** The command line (spec section 1). */
 import manifest from "../../deno.json" with { type: "json" };
 import { configPathOf, processEnv } from "../config/environment.ts";
+import { configJsonSchema } from "../config/schema.ts";
 import { emptyDefaultStore } from "../net/trust_roots.ts";
 import { check } from "./check.ts";
 import { runCtl } from "./ctl.ts";
@@ -11,6 +12,7 @@ const USAGE = `usage: mailferry [run] CONFIG     serve
        mailferry check [--probe] CONFIG   validate, print what would be served, dial every leg
        mailferry demo [--check]    a demonstration that needs nothing else
        mailferry ctl COMMAND       administer a running proxy; ctl --help lists the commands
+       mailferry config schema     JSON Schema of the configuration
        mailferry version
        mailferry help
 
@@ -35,6 +37,10 @@ export async function runCommand(args: readonly string[]): Promise<number> {
       return tell(USAGE);
     case "ctl":
       return await runCtl(rest, processEnv, processIo);
+    case "config":
+      return rest.join(" ") === "schema"
+        ? tell(`${JSON.stringify(configJsonSchema(), null, 2)}\n`)
+        : misused("config has one command: schema");
     case "check":
       return await withConfig(
         rest.filter((arg) => arg !== "--probe"),

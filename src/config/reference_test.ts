@@ -28,12 +28,23 @@ Deno.test("renderConfigReference has every key and each has a description", () =
   assert.match(page, /\| `shutdown_grace` \| duration \| `"30s"` \|/);
 });
 
-Deno.test("configJsonSchema describes the file", () => {
-  const schema = configJsonSchema() as {
-    properties: Record<string, { additionalProperties?: unknown }>;
-    required: string[];
-  };
+interface Schema {
+  readonly properties: Readonly<Record<string, Schema>>;
+  readonly required?: readonly string[];
+  readonly additionalProperties: false | Schema;
+  readonly [keyword: string]: unknown;
+}
+
+Deno.test("configJsonSchema describes the file and the documents of the API", () => {
+  const schema = configJsonSchema() as Schema;
   assert.deepEqual(schema.required, ["routing", "mapping"]);
-  assert.ok(schema.properties["listener"]?.additionalProperties);
-  assert.ok(JSON.stringify(schema).length > 1000);
+  assert.equal(schema.additionalProperties, false);
+  const { server, listener, admin } = schema.properties;
+  const listeners = listener!.additionalProperties as Schema;
+  assert.deepEqual(listeners.properties["@id"]!["type"], ["string", "number"]);
+  assert.equal(listeners.additionalProperties, false);
+  assert.equal(admin!.properties["bearer_token"]!["writeOnly"], true);
+  const grace = server!.properties["shutdown_grace"]!;
+  assert.match("30s", new RegExp(grace["pattern"] as string));
+  assert.doesNotMatch(JSON.stringify(schema), /"(?:reload|unset|secret)":/);
 });
