@@ -1,23 +1,20 @@
 /** The management API's listener. */
-import type { AdminToken } from "../config/tokens.ts";
 import type { ControlPlane } from "../control/api.ts";
-import type { AuditLog } from "../control/audit_log.ts";
 import type { LogLine } from "../port/messages.ts";
 import type { SocketAddress } from "../port/snapshot.ts";
+import type { AdminToken } from "../config/tokens.ts";
+import type { AuditLog } from "../control/audit_log.ts";
 import { Authenticator } from "./auth.ts";
 import { createDispatch } from "./dispatch.ts";
 import { Lockout } from "./lockout.ts";
 import { routes } from "./routes.ts";
 
+/** What stays as long as the listener does. */
 export interface AdminOptions {
   /** A literal address; port 0 takes a free one. */
   readonly bind: SocketAddress;
-  readonly certPem: string;
-  readonly keyPem: string;
-  readonly tokens: readonly AdminToken[];
-  readonly lockoutThreshold: number;
-  /** Milliseconds. */
-  readonly lockoutDuration: number;
+  /** A port that a listener of our own holds, which this one may share. */
+  readonly shares?: number | undefined;
   readonly control: ControlPlane;
   readonly log: (line: LogLine) => void;
   readonly audit: AuditLog;
@@ -25,34 +22,54 @@ export interface AdminOptions {
   readonly shorten: (identifier: string) => string;
 }
 
+/** What a change of the configuration replaces while the listener stays. */
+export interface AdminSettings {
+  readonly certPem: string;
+  readonly keyPem: string;
+  readonly tokens: readonly AdminToken[];
+  readonly lockoutThreshold: number;
+  /** Milliseconds. */
+  readonly lockoutDuration: number;
+}
+
 export interface AdminServer {
   readonly address: SocketAddress;
   /**
-   * New connections get this certificate; requests under way are finished with the old one. A
-   * connection being set up at that moment may be reset, unless the kernel hands it over
-   * (`net.ipv4.tcp_migrate_req`).
+   * Requests from now on are judged by these. A new certificate is for new connections; requests under
+   * way are finished with the old one. A connection being set up at that moment may be reset, unless the
+   * kernel hands it over (`net.ipv4.tcp_migrate_req`).
    */
-  replaceCertificate(certPem: string, keyPem: string): void;
+  configure(settings: AdminSettings): void;
   /** Stops accepting and waits for the requests under way. */
   close(): Promise<void>;
 }
 
 /** Serves the management API. Throws what Deno throws where the address cannot be bound. */
-export function startAdmin(options: AdminOptions): AdminServer {
+export function startAdmin(
+  options: AdminOptions,
+  initial: AdminSettings,
+): AdminServer {
   const { bind, log } = options;
-  const dispatch = createDispatch({
-    ...options,
-    routes,
-    authenticator: new Authenticator(options.tokens),
-    lockout: new Lockout(options.lockoutThreshold, options.lockoutDuration),
-  });
+  let settings = initial;
+  let lockout = new Lockout(
+    settings.lockoutThreshold,
+    settings.lockoutDuration,
+  );
+  const dispatchOf = ({ tokens }: AdminSettings) =>
+    createDispatch({
+      ...options,
+      routes,
+      authenticator: new Authenticator(tokens),
+      lockout,
+    });
+  let dispatch = dispatchOf(settings);
 
-  const serve = (port: number, cert: string, key: string) =>
+  const serve = (port: number) =>
     Deno.serve({
       hostname: bind.hostname,
       port,
-      cert,
-      key,
+      cert: settings.certPem,
+      key: settings.keyPem,
       reusePort: true,
       onListen: () => {},
       onError: (error) => {
@@ -65,21 +82,29 @@ export function startAdmin(options: AdminOptions): AdminServer {
       },
     }, (request, { remoteAddr }) => dispatch(request, remoteAddr.hostname));
 
-  assertFree(bind);
-  let current = serve(bind.port, options.certPem, options.keyPem);
-  let pair = options.certPem + options.keyPem;
+  if (bind.port !== options.shares) assertFree(bind);
+  let current = serve(bind.port);
   const retired: Promise<void>[] = [];
   const { hostname, port } = current.addr;
   return {
     address: { hostname, port },
-    replaceCertificate(certPem, keyPem) {
-      if (certPem + keyPem === pair) return;
+    configure(next) {
+      const before = settings;
+      settings = next;
+      const sameLimits = before.lockoutThreshold === next.lockoutThreshold &&
+        before.lockoutDuration === next.lockoutDuration;
+      if (!sameLimits) {
+        lockout = new Lockout(next.lockoutThreshold, next.lockoutDuration);
+      }
+      dispatch = dispatchOf(next);
+      const samePair = before.certPem === next.certPem &&
+        before.keyPem === next.keyPem;
+      if (samePair) return;
       // A listener keeps its certificate for life, so a second one shares the port for a moment.
-      // Not awaited: the request that asked for the reload is itself one that the old one finishes.
-      const next = serve(port, certPem, keyPem);
-      retired.push(current.shutdown());
-      current = next;
-      pair = certPem + keyPem;
+      // Not awaited: the request that asked for the change is itself one that the old one finishes.
+      const old = current;
+      current = serve(port);
+      retired.push(old.shutdown());
     },
     async close() {
       await Promise.all([...retired, current.shutdown()]);

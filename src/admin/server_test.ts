@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { Authority, type Certificate } from "../../tests/support/certs.ts";
 import { FakeControl } from "../../tests/support/fake_control.ts";
+import type { LogLine } from "../port/messages.ts";
 import { MAIN_TOKEN, tokenDigest } from "../config/tokens.ts";
 import { AuditLog } from "../control/audit_log.ts";
-import type { LogLine } from "../port/messages.ts";
 import { type AdminServer, startAdmin } from "./server.ts";
 
 const TOKEN = "0123456789abcdef0123456789abcdef";
@@ -16,7 +16,21 @@ interface Setting {
   audit: AuditLog;
 }
 
-async function withAdmin(run: (setting: Setting) => Promise<void>) {
+const settings = ({ certPem, keyPem }: Certificate, token = TOKEN) => ({
+  certPem,
+  keyPem,
+  tokens: [
+    { name: MAIN_TOKEN, role: "admin" as const, digest: tokenDigest(token) },
+  ],
+  lockoutThreshold: 5,
+  lockoutDuration: 300_000,
+});
+
+/** `expected`: the events in the log at the end. */
+async function withAdmin(
+  run: (setting: Setting) => Promise<void>,
+  expected: readonly string[] = [],
+) {
   const folder = await Deno.makeTempDir();
   const authority = await Authority.create(folder);
   const first = await authority.issue(["first.test"]);
@@ -25,25 +39,18 @@ async function withAdmin(run: (setting: Setting) => Promise<void>) {
   const audit = new AuditLog(() => {});
   const admin = startAdmin({
     bind: { hostname: "127.0.0.1", port: 0 },
-    certPem: first.certPem,
-    keyPem: first.keyPem,
-    tokens: [
-      { name: MAIN_TOKEN, role: "admin", digest: tokenDigest(TOKEN) },
-    ],
-    lockoutThreshold: 5,
-    lockoutDuration: 300_000,
     control: new FakeControl(),
     log: (line) => logs.push(line),
     audit,
     shorten: (identifier) => identifier.slice(0, 2),
-  });
+  }, settings(first));
   try {
     await run({ authority, first, second, admin, audit });
   } finally {
     await admin.close();
     await Deno.remove(folder, { recursive: true });
   }
-  assert.deepEqual(logs, []);
+  assert.deepEqual(logs.map(({ event }) => event), expected);
 }
 
 /** A connection that checks the certificate for `hostname`. */
@@ -118,21 +125,19 @@ Deno.test("startAdmin serves several requests of one TLS connection", async () =
       await client.ask("POST /connections/kick?identifier=alice@example.com"),
       "200 kicked 1\n",
     );
-    assert.deepEqual(audit.latest().map(({ client }) => client), [
-      "127.0.0.1",
-    ]);
+    assert.deepEqual(audit.latest().map(({ client }) => client), ["127.0.0.1"]);
     client.close();
   });
 });
 
-Deno.test("replaceCertificate serves the next handshake with the new one", async () => {
+Deno.test("AdminServer.configure serves the next handshake with a new certificate", async () => {
   await withAdmin(async ({ admin, authority, first, second }) => {
     const before = await Client.open(admin, authority.pem, "first.test");
     assert.equal(await before.ask("GET /healthz"), "200 ok\n");
-    admin.replaceCertificate(first.certPem, first.keyPem);
+    admin.configure(settings(first));
     const same = await Client.open(admin, authority.pem, "first.test");
     same.close();
-    admin.replaceCertificate(second.certPem, second.keyPem);
+    admin.configure(settings(second));
     const after = await opened(() =>
       Client.open(admin, authority.pem, "second.test")
     );
@@ -151,19 +156,22 @@ Deno.test("startAdmin refuses an address that is taken", async () => {
     const again = () =>
       startAdmin({
         bind: admin.address,
-        certPem: first.certPem,
-        keyPem: first.keyPem,
-        tokens: [
-          { name: MAIN_TOKEN, role: "admin", digest: tokenDigest(TOKEN) },
-        ],
-        lockoutThreshold: 5,
-        lockoutDuration: 300_000,
         control: new FakeControl(),
         log: () => {},
         audit: new AuditLog(() => {}),
         shorten: (identifier) => identifier,
-      });
+      }, settings(first));
     assert.throws(again, Deno.errors.AddrInUse);
     return Promise.resolve();
   });
+});
+
+Deno.test("AdminServer.configure lets the next request in by a new token alone", async () => {
+  await withAdmin(async ({ admin, authority, first }) => {
+    const client = await Client.open(admin, authority.pem, "first.test");
+    assert.match(await client.ask("GET /stats"), /^200 /);
+    admin.configure(settings(first, `${TOKEN}-another`));
+    assert.equal(await client.ask("GET /stats"), "401 unauthorized\n");
+    client.close();
+  }, ["admin_unauthorized"]);
 });

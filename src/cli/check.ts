@@ -2,6 +2,7 @@ import { EXIT_CONFIG, runCheck } from "../config/describe.ts";
 import { processEnv } from "../config/environment.ts";
 import { openConfig } from "../config/load.ts";
 import { resourceHost } from "../control/resource_host.ts";
+import { servedAsIs } from "../control/served.ts";
 import { buildDestinations } from "../control/snapshot.ts";
 import { readTrustRoots } from "../net/trust_roots.ts";
 import { formatEndpoint } from "../net/address.ts";
@@ -30,8 +31,7 @@ async function probeAll(path: string): Promise<number> {
   if (!opened.ok) return EXIT_CONFIG;
   const { config, resources } = opened;
   const legs = Object.values(buildDestinations({
-    config,
-    resources,
+    served: servedAsIs(config, resources),
     trustRoots: readTrustRoots(processEnv),
     rootOf: () => undefined,
   }))

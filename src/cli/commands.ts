@@ -8,7 +8,8 @@ import { runCtl } from "./ctl.ts";
 import { processIo } from "./io.ts";
 import { EXIT_USAGE, serve } from "./serve.ts";
 
-const USAGE = `usage: mailferry [run] CONFIG     serve
+const USAGE =
+  `usage: mailferry [run] [--resume] CONFIG   serve; with --resume what was in force last
        mailferry check [--probe] CONFIG   validate, print what would be served, dial every leg
        mailferry demo [--check]    a demonstration that needs nothing else
        mailferry ctl COMMAND       administer a running proxy; ctl --help lists the commands
@@ -49,7 +50,10 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     case "demo":
       return await demo(rest);
     case "run":
-      return await withConfig(rest, serve);
+      return await withConfig(
+        rest.filter((arg) => arg !== "--resume"),
+        (path) => serve(path, rest.includes("--resume")),
+      );
     default:
       return await withConfig(args, serve);
   }

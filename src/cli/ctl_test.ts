@@ -3,8 +3,8 @@ import { Authority } from "../../tests/support/certs.ts";
 import { FakeControl } from "../../tests/support/fake_control.ts";
 import { startAdmin } from "../admin/server.ts";
 import { MAIN_TOKEN, tokenDigest } from "../config/tokens.ts";
-import { AuditLog } from "../control/audit_log.ts";
 import { ControlError } from "../control/api.ts";
+import { AuditLog } from "../control/audit_log.ts";
 import { runCtl } from "./ctl.ts";
 
 const TOKEN = "0123456789abcdef0123456789abcdef";
@@ -34,6 +34,11 @@ async function withProxy(
   const control = new FakeControl();
   const admin = startAdmin({
     bind: { hostname: "127.0.0.1", port: 0 },
+    control,
+    log: () => {},
+    audit: new AuditLog(() => {}),
+    shorten: (identifier) => identifier,
+  }, {
     certPem: own.certPem,
     keyPem: own.keyPem,
     tokens: [
@@ -41,10 +46,6 @@ async function withProxy(
     ],
     lockoutThreshold: 5,
     lockoutDuration: 300_000,
-    control,
-    log: () => {},
-    audit: new AuditLog(() => {}),
-    shorten: (identifier) => identifier,
   });
   const address = `127.0.0.1:${admin.address.port}`;
   const ctl = async (line: string, certFile?: string) => {

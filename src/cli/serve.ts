@@ -2,7 +2,6 @@ import manifest from "../../deno.json" with { type: "json" };
 import { EXIT_CONFIG } from "../config/describe.ts";
 import { processEnv } from "../config/environment.ts";
 import { formatProblem } from "../config/issues.ts";
-import { ControlError } from "../control/api.ts";
 import { BindError } from "../control/binds.ts";
 import { Daemon } from "../control/daemon.ts";
 import { ConfigRefused } from "../control/opening.ts";
@@ -13,11 +12,16 @@ export const EXIT_FAILED = 1;
 export const EXIT_USAGE = 2;
 
 /** Serve a configuration file until a signal ends it. */
-export async function serve(path: string): Promise<number> {
+export async function serve(path: string, resume = false): Promise<number> {
   const signals = new Signals();
   let daemon: Daemon;
   try {
-    daemon = await Daemon.start(path, processEnv, manifest.version);
+    daemon = await Daemon.start({
+      file: path,
+      env: processEnv,
+      version: manifest.version,
+      resume,
+    });
   } catch (error) {
     return refuse(error);
   }
@@ -60,15 +64,13 @@ class Signals {
   /** Resolves with the exit code when a signal has ended the daemon. */
   rule(daemon: Daemon): Promise<number> {
     this.#daemon = daemon;
+    this.#follow(daemon.ended);
     return this.#ended.promise;
   }
 
   /** The daemon logs why a reload was refused. */
   async #reload(): Promise<void> {
-    const result = await this.#daemon?.reload().then(
-      () => "done",
-      (error) => error instanceof ControlError ? error.code : "failed",
-    );
+    const result = await this.#daemon?.refresh();
     if (result !== undefined) this.#record("SIGHUP", "reload", result);
   }
 
@@ -81,9 +83,12 @@ class Signals {
     // Nothing is served yet, so there is nothing to finish.
     if (!this.#daemon) Deno.exit(0);
     this.#record(signal, "stop", "begun");
-    const ending = ++this.#stops === 1
-      ? this.#daemon.drain()
-      : this.#daemon.stop();
+    this.#follow(
+      ++this.#stops === 1 ? this.#daemon.drain() : this.#daemon.stop(),
+    );
+  }
+
+  #follow(ending: Promise<void>): void {
     ending.then(() => this.#ended.resolve(0), (error: Error) => {
       processIo.err(`mailferry: ${error.message}\n`);
       this.#ended.resolve(EXIT_FAILED);

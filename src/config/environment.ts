@@ -13,6 +13,14 @@ export function adminTokenOf(env: Env): string | undefined {
   return env("PROXY_ADMIN_TOKEN") || undefined;
 }
 
+/** `[server] state_dir`, else the first folder that systemd made for the service (StateDirectory=). */
+export function stateDirOf(
+  configured: string | undefined,
+  env: Env,
+): string | undefined {
+  return configured ?? (env("STATE_DIRECTORY")?.split(":")[0] || undefined);
+}
+
 const isLevel = (word: string): word is LogLevel =>
   (LOG_LEVELS as readonly string[]).includes(word);
 

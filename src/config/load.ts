@@ -53,7 +53,12 @@ export function validateDocument(
 }
 
 export type OpenResult =
-  | (LoadResult & { readonly ok: true; readonly resources: Resources })
+  | (LoadResult & {
+    readonly ok: true;
+    /** As it was given: no defaults filled in, nothing converted. */
+    readonly document: unknown;
+    readonly resources: Resources;
+  })
   | (LoadResult & { readonly ok: false });
 
 /** Read a configuration file and all that it names: what serving, reloading and checking start with. */
@@ -69,21 +74,40 @@ export async function openConfig(
     const problem = { file, line: null, key: "", message };
     return { ok: false, problems: [problem], warnings: [] };
   }
-  const { draft, issues } = readToml(text, { ...options, file });
-  const resources = await loadResources(
-    draft,
-    issues,
-    options.env,
-    options.host,
-  );
+  return await furnish(readToml(text, { ...options, file }), options);
+}
+
+/** The same of a document that is no file, such as one of the configuration API; `name` stands for it in problems. */
+export async function openDocument(
+  document: unknown,
+  name: string,
+  options: LoadOptions & { readonly host: ResourceHost },
+): Promise<OpenResult> {
+  const issues = new Issues(name, () => null);
+  const draft = examine(document, issues, options);
+  return await furnish({ document, draft, issues }, options);
+}
+
+/** A document that was looked at by itself. */
+interface Examined {
+  readonly document: unknown;
+  readonly draft: ConfigDraft;
+  readonly issues: Issues;
+}
+
+async function furnish(
+  { document, draft, issues }: Examined,
+  { env, host }: LoadOptions & { readonly host: ResourceHost },
+): Promise<OpenResult> {
+  const resources = await loadResources(draft, issues, env, host);
   const result = conclude(draft, issues);
-  return result.ok ? { ...result, resources } : result;
+  return result.ok ? { ...result, document, resources } : result;
 }
 
 function readToml(
   text: string,
   options: LoadOptions & { readonly file: string },
-): { draft: ConfigDraft; issues: Issues } {
+): Examined {
   const content = text.replace(/^\ufeff/, "");
   let document: unknown;
   try {
@@ -92,11 +116,11 @@ function readToml(
     if (!(error instanceof TomlError)) throw error;
     const issues = new Issues(options.file, () => null);
     issues.problemIn(options.file, error.line, tomlFault(error));
-    return { draft: {}, issues };
+    return { document: {}, draft: {}, issues };
   }
   const lines = new TomlLines(content);
   const issues = new Issues(options.file, (path) => lines.lineOf(path));
-  return { draft: examine(document, issues, options), issues };
+  return { document, draft: examine(document, issues, options), issues };
 }
 
 /** Schema, rules and features not in this version. */

@@ -9,6 +9,9 @@ import { nearest } from "./nearest.ts";
 import type { Config } from "./schema.ts";
 import { configSchema } from "./schema.ts";
 
+/** By this key a client of the API may name a table for itself; it means nothing else. */
+const ID_KEY = "@id";
+
 /** A configuration in which what did not validate is absent. */
 export type Draft<T> = T extends readonly (infer E)[] ? Draft<E>[]
   : T extends object ? { [K in keyof T]?: Draft<T[K]> | undefined }
@@ -74,7 +77,8 @@ class Walk {
       if (value !== undefined) out[name] = value;
     }
     for (const name of Object.keys(raw)) {
-      if (!Object.hasOwn(shape.fields, name)) this.#unknown(name, shape, path);
+      if (name === ID_KEY || Object.hasOwn(shape.fields, name)) continue;
+      this.#unknown(name, shape, path);
     }
     return out;
   }
@@ -87,6 +91,7 @@ class Walk {
     // Without a prototype: a name that a client of the API made up must not find an inherited property.
     const out: Record<string, unknown> = Object.create(null);
     for (const name of Object.keys(raw)) {
+      if (name === ID_KEY) continue;
       if (
         name === "__proto__" || !/^[\x21-\x7e\u00a1-\uffff]{1,200}$/.test(name)
       ) {

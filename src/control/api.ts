@@ -1,4 +1,6 @@
 /** What the control plane can be asked to do, by the management API and later by other front doors. */
+import type { LiveConfig } from "./api_config.ts";
+import type { OverrideControl } from "./api_overrides.ts";
 import type { MetricView } from "../observe/metrics.ts";
 import type { EndReason, SessionStage } from "../port/messages.ts";
 import type { ProtocolName } from "../port/snapshot.ts";
@@ -133,8 +135,10 @@ export interface ControlPlane {
   /** Answers how many sessions were ended. */
   kick(identifier: string): Promise<number>;
   delay(identifier: string, seconds: number): Promise<void>;
-  /** The note names what needs a restart. */
-  reloadConfig(): Promise<{ readonly reloaded: true; readonly note: string }>;
+  readonly config: LiveConfig;
+  readonly overrides: OverrideControl;
+  /** Stop accepting, let sessions finish, and exit; answers at once. */
+  shutDown(): void;
   sessions(filter: SessionFilter): Promise<readonly SessionView[]>;
   /** False when there is no such session. */
   closeSession(id: string, reason: EndReason): Promise<boolean>;

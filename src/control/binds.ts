@@ -24,6 +24,7 @@ export class Binds {
 
   private constructor(
     private readonly config: Config,
+    private readonly stopped: ReadonlySet<string>,
     chosen: Map<string, SocketAddress>,
     reservations: Reservation[],
   ) {
@@ -34,14 +35,19 @@ export class Binds {
   /**
    * Choose every address, and try those whose port `before` does not hold already: our own sockets
    * share a port with each other (`0.0.0.0` and `[::]`, say), and would fail the trial. Throws
-   * BindError with all that cannot be bound.
+   * BindError with all that cannot be bound. What is `stopped` gives its addresses up.
    */
-  static choose(config: Config, before: Binds | null): Binds {
+  static choose(
+    config: Config,
+    before: Binds | null,
+    stopped: ReadonlySet<string> = new Set(),
+  ): Binds {
     const held = new Set(before?.all().map(({ port }) => port));
     const chosen = new Map<string, SocketAddress>();
     const reservations: Reservation[] = [];
     const failures: string[] = [];
     for (const [name, listener] of Object.entries(config.listener)) {
+      if (stopped.has(name)) continue;
       for (const text of listener.bind) {
         const key = bindKey(name, text);
         const known = before === null ? undefined : before.#chosen.get(key);
@@ -59,7 +65,7 @@ export class Binds {
         }
       }
     }
-    const binds = new Binds(config, chosen, reservations);
+    const binds = new Binds(config, stopped, chosen, reservations);
     if (failures.length > 0) {
       binds.release();
       throw new BindError(failures.join("; "));
@@ -74,7 +80,9 @@ export class Binds {
   }
 
   all(): SocketAddress[] {
-    return Object.keys(this.config.listener).flatMap((name) => this.of(name));
+    return Object.keys(this.config.listener)
+      .filter((name) => !this.stopped.has(name))
+      .flatMap((name) => this.of(name));
   }
 
   /** The workers have bound what was chosen, or never will. */

@@ -1,91 +1,84 @@
-import type { AdminServer } from "../admin/server.ts";
-import { startAdmin } from "../admin/server.ts";
+import type { Json } from "../config/document/json.ts";
 import {
   adminTokenOf,
   effectiveLogLevel,
   type Env,
+  stateDirOf,
 } from "../config/environment.ts";
 import { formatProblem } from "../config/issues.ts";
-import type { Resources } from "../config/resources.ts";
-import { needsRestart } from "../config/restart.ts";
-import { parseEndpoint } from "../config/scalars.ts";
 import type { Config } from "../config/schema.ts";
-import { formatEndpoint } from "../net/address.ts";
-import { pickCertificate } from "../net/certificates.ts";
-import { readTrustRoots } from "../net/trust_roots.ts";
 import { Log } from "../observe/log.ts";
 import { createShortener } from "../observe/shorten.ts";
-import type { ListenerSnapshot, WorkerSnapshot } from "../port/snapshot.ts";
-import type { MappingStore } from "../store/store.ts";
-import { ControlError, type Readiness } from "./api.ts";
+import type { Readiness } from "./api.ts";
+import { assemble } from "./assemble.ts";
 import { AuditLog } from "./audit_log.ts";
-import { assemble, type LegName } from "./assemble.ts";
-import { BindError, bindNamed, Binds } from "./binds.ts";
-import { ImapProbe } from "./imap_probe.ts";
 import { provideServedGauges } from "./gauges.ts";
+import { AdminFacility } from "./live/admin_facility.ts";
+import { InForce } from "./live/in_force.ts";
+import { LiveConfiguration } from "./live/live_configuration.ts";
+import { SavedConfiguration } from "./live/saved_configuration.ts";
+import { openStore, StoreFacility } from "./live/store_facility.ts";
 import { MemoryTrim } from "./memory_trim.ts";
-import { newlyBound } from "./newly_bound.ts";
-import { ConfigRefused, openStore, readConfig } from "./opening.ts";
+import {
+  ConfigRefused,
+  type Opened,
+  readConfig,
+  readDocument,
+} from "./opening.ts";
+import { Overrides } from "./overrides/overrides.ts";
 import type { Parts } from "./parts.ts";
-import { Plane, type Reloader } from "./plane.ts";
-import { RootFinder } from "./root_finder.ts";
-import { createSelfSigned, type PemPair } from "./self_signed.ts";
-import { buildSnapshot } from "./snapshot.ts";
+import { Plane, type Process } from "./plane.ts";
+import { createSelfSigned } from "./self_signed.ts";
+import { StateDir } from "./state_dir.ts";
 import { ServiceManager } from "./systemd.ts";
 
 const METRICS_MS = 60_000;
 const DRAIN_LOOK_MS = 100;
 
-/** A configuration in force. */
-interface Running {
-  readonly config: Config;
-  readonly resources: Resources;
-  readonly binds: Binds;
-  readonly snapshot: WorkerSnapshot;
+export interface StartOptions {
+  /** The configuration file. */
+  readonly file: string;
+  readonly env: Env;
+  /** Of the program. */
+  readonly version: string;
+  /** Serve what was in force last, in place of the file, where that was kept. */
+  readonly resume?: boolean;
 }
 
-/** The serving process: starts from a configuration file, applies new ones, drains and stops. */
-export class Daemon implements Reloader {
-  #running: Running | null = null;
-  #admin: AdminServer | null = null;
-  /** The one in use, also after the file has another. */
-  #adminToken: string | undefined;
+/** What is served first, and what the file says. */
+interface Beginning {
+  readonly opened: Opened;
+  readonly fileDocument: Json | undefined;
+  readonly state: StateDir;
+}
+
+/** The serving process: starts from a configuration file, drains and stops. */
+export class Daemon implements Process {
   #draining = false;
-  #lastReloadDone = true;
-  /** Milliseconds since the epoch. */
-  #loadedAt = 0;
-  #generation = 0;
-  /** Changes are applied one after the other. */
-  #applying: Promise<unknown> = Promise.resolve();
   #metricsTimer: ReturnType<typeof setInterval> | undefined;
+  readonly #ended = Promise.withResolvers<void>();
   readonly #service: ServiceManager;
-  readonly #probe = new ImapProbe();
-  readonly #roots = new RootFinder();
   readonly #trim: MemoryTrim;
-  readonly audit: AuditLog;
 
   private constructor(
-    private readonly file: string,
-    private readonly env: Env,
-    readonly log: Log,
+    env: Env,
     private readonly parts: Parts,
-    private readonly selfSigned: PemPair,
+    private readonly live: LiveConfiguration,
+    private readonly inForce: InForce,
+    private readonly admin: AdminFacility,
+    readonly audit: AuditLog,
   ) {
-    this.audit = new AuditLog((line) => log.write(line));
     this.#trim = new MemoryTrim(() => parts.metrics.value("sessions_ended"));
     this.#service = new ServiceManager(
       env,
-      (reason) => log.warn("service_manager", { reason }),
+      (reason) => parts.log.warn("service_manager", { reason }),
     );
   }
 
-  /** Serve a configuration file; `version` is that of the program. Throws ConfigRefused, BindError or what made the start fail. */
-  static async start(
-    file: string,
-    env: Env,
-    version: string,
-  ): Promise<Daemon> {
-    const opened = await readConfig(file, env);
+  /** Begin to serve. Throws ConfigRefused, BindError, StoreError, ControlError or what made the start fail. */
+  static async start(options: StartOptions): Promise<Daemon> {
+    const { file, env, version } = options;
+    const { opened, fileDocument, state } = await beginning(options);
     const { config, resources } = opened;
     const log = new Log({
       level: effectiveLogLevel(config.server.log_level, env),
@@ -97,45 +90,84 @@ export class Daemon implements Reloader {
       resources.adminToken ?? adminTokenOf(env) ??
         resources.adminTokens[0]?.digest,
     );
+    const audit = new AuditLog((line) => log.write(line));
     const store = await openStore(config, log);
     const selfSigned = await createSelfSigned([
       config.server.hostname ?? "localhost",
     ]);
     const parts = assemble(
       config,
-      store,
+      store.store,
       log,
       shorten,
-      (leg) => void daemon.#findRoot(leg),
+      (leg) => void inForce.findRoot(leg),
     );
-    const daemon = new Daemon(file, env, log, parts, selfSigned);
+    const overrides: Overrides = new Overrides(state, () => live);
+    await overrides.load();
+    const live: LiveConfiguration = new LiveConfiguration(
+      {
+        parts,
+        env,
+        file,
+        saved: new SavedConfiguration(state),
+        overrides,
+        inForce: () => inForce,
+        reloading: (underWay) => daemon.#tellReloading(underWay),
+      },
+      opened,
+      fileDocument,
+    );
+    const admin: AdminFacility = new AdminFacility(
+      parts,
+      new Plane(parts, {
+        served: () => inForce.served!.config,
+        config: live,
+        overrides,
+        process: () => daemon,
+      }),
+      audit,
+    );
+    const inForce: InForce = new InForce(parts, env, selfSigned, [
+      new StoreFacility(parts, store),
+      admin,
+    ], () => live.renew());
+    const daemon: Daemon = new Daemon(env, parts, live, inForce, admin, audit);
     provideServedGauges(parts.metrics, version, () => ({
-      generation: daemon.#generation,
-      isLastReloadDone: daemon.#lastReloadDone,
-      loadedAt: daemon.#loadedAt,
-      certificates: daemon.#running?.resources.certificates ?? [],
+      generation: inForce.generation,
+      isLastReloadDone: live.isLastReloadDone,
+      loadedAt: live.loadedAt,
+      certificates: inForce.served?.resources.certificates ?? [],
     }));
-    await daemon.#begin(config, resources);
+    await daemon.#begin();
     return daemon;
   }
 
-  get config(): Config {
-    return this.#running!.config;
+  get log(): Log {
+    return this.parts.log;
+  }
+
+  /** Resolves when it was stopped over its API, and everything is closed. */
+  get ended(): Promise<void> {
+    return this.#ended.promise;
   }
 
   readiness(): Readiness {
     const reasons = [
-      ...this.#running ? [] : ["listeners are not bound yet"],
+      ...this.inForce.served ? [] : ["listeners are not bound yet"],
+      ...this.live.document() === null ? ["no configuration is loaded"] : [],
       ...this.#draining ? ["draining"] : [],
     ];
     return { ready: reasons.length === 0, reasons };
   }
 
-  /** Read the file again and put it in force. Throws ControlError("invalid"); the old one stays then. */
-  reload(): Promise<{ readonly reloaded: true; readonly note: string }> {
-    const reloaded = this.#applying.then(() => this.#reload());
-    this.#applying = reloaded.catch(() => {});
-    return reloaded;
+  /** SIGHUP: read files again. Answers how that went in a word; the log has the reason. */
+  refresh(): Promise<string> {
+    return this.live.refresh();
+  }
+
+  /** Drain, and let `ended` know. */
+  shutDown(): void {
+    this.drain().then(this.#ended.resolve, this.#ended.reject);
   }
 
   /**
@@ -146,11 +178,11 @@ export class Daemon implements Reloader {
     if (this.#draining) return;
     this.#draining = true;
     const { log, supervisor, registry } = this.parts;
-    const { shutdown_grace: grace } = this.config.server;
+    const { shutdown_grace: grace } = this.#config.server;
     log.info("stopping", { sessions: registry.active, grace_ms: grace });
     this.#service.tell("STOPPING", "draining");
     // A change that is being applied would bind its listeners behind the drain.
-    await this.#applying.catch(() => {});
+    await this.live.stop();
     await supervisor.drain();
     await this.#sessionsGone(grace);
     const target = { all: true } as const;
@@ -163,218 +195,30 @@ export class Daemon implements Reloader {
   async stop(): Promise<void> {
     const { log, supervisor, holds, breakers, store } = this.parts;
     clearInterval(this.#metricsTimer);
-    this.#probe.close();
+    this.inForce.close();
     this.#trim.close();
     supervisor.stop();
     holds.close();
     breakers.close();
-    await Promise.all([this.#admin?.close(), store.close()]);
+    await Promise.all([this.admin.close(), store.close()]);
     log.info("stopped");
     await this.#service.close();
     await log.flush();
   }
 
-  async #begin(config: Config, resources: Resources): Promise<void> {
+  get #config(): Config {
+    return this.inForce.served!.config;
+  }
+
+  async #begin(): Promise<void> {
     const { log, supervisor } = this.parts;
     await supervisor.start();
-    await this.#put(config, resources);
-    this.#loadedAt = Date.now();
-    this.#startAdmin(config, resources);
+    await this.live.begin();
     this.#metricsTimer = setInterval(() => this.#logMetrics(), METRICS_MS);
     log.info("ready", { workers: supervisor.size, pid: Deno.pid });
     this.#trim.start();
     this.#tellReady();
     this.#service.startWatchdog(() => true);
-    this.#startProbe();
-  }
-
-  /** Put a configuration in force in every worker, then in the control plane. Changes nothing when it throws. */
-  async #put(config: Config, resources: Resources): Promise<void> {
-    const binds = Binds.choose(config, this.#running?.binds ?? null);
-    try {
-      const snapshot = buildSnapshot({
-        generation: ++this.#generation,
-        config,
-        resources,
-        selfSigned: this.selfSigned,
-        bind: (name) => binds.of(name),
-        probedImap: this.#probe.common,
-        trustRoots: readTrustRoots(this.env),
-        rootOf: this.#roots.rootOf,
-      });
-      await this.#apply(snapshot);
-      const before = this.#running?.snapshot.listeners ?? [];
-      this.#running = { config, resources, binds, snapshot };
-      this.#logListeners(before, snapshot.listeners);
-    } finally {
-      binds.release();
-    }
-    this.parts.configure(config);
-    this.parts.metrics.add("config_reloads");
-    // Routes that workers got between their switch and this line were judged by the old configuration.
-    await this.parts.supervisor.ask("invalidate", { identifier: null });
-  }
-
-  /** A worker fails to prepare what it cannot bind; all else has been validated. */
-  async #apply(snapshot: WorkerSnapshot): Promise<void> {
-    if (this.#draining) throw new BindError("stopping");
-    try {
-      await this.parts.supervisor.apply(snapshot);
-    } catch (error) {
-      throw new BindError((error as Error).message);
-    }
-  }
-
-  async #reload(): Promise<{ readonly reloaded: true; readonly note: string }> {
-    const { log } = this.parts;
-    const before = this.config;
-    // The service manager has been told STOPPING, and must not hear READY behind it.
-    if (this.#draining) throw new ControlError("invalid", "stopping");
-    this.#service.tell("RELOADING", "reloading");
-    try {
-      const { config: wanted, resources, warnings } = await readConfig(
-        this.file,
-        this.env,
-      );
-      for (const warning of warnings) {
-        log.warn("config_warning", { problem: formatProblem(warning) });
-      }
-      const restart = needsRestart(before, wanted);
-      // A key that names the same file as before says nothing of what is in it.
-      const sameKeys = !restart.some((key) => key.startsWith("admin"));
-      if (sameKeys && resources.adminToken !== this.#adminToken) {
-        restart.push("admin.bearer_token_file (another token)");
-      }
-      const config = {
-        ...wanted,
-        admin: before.admin,
-        server: { ...wanted.server, threads: before.server.threads },
-      };
-      const store = await this.#storeFor(config);
-      try {
-        await this.#put(config, resources);
-      } catch (error) {
-        if (store !== this.parts.store) await store.close();
-        throw error;
-      }
-      await this.#useStore(store);
-      log.level = effectiveLogLevel(config.server.log_level, this.env);
-      this.#renewAdminCertificate();
-      this.#startProbe();
-      this.#lastReloadDone = true;
-      this.#loadedAt = Date.now();
-      const note = restart.length === 0
-        ? "everything is in force"
-        : `needs a restart: ${restart.join(", ")}`;
-      log.info("config_reloaded", { note });
-      return { reloaded: true, note };
-    } catch (error) {
-      this.#lastReloadDone = false;
-      if (error instanceof ConfigRefused || error instanceof BindError) {
-        this.parts.metrics.add("config_reload_failures");
-        log.error("config_refused", { reason: error.message });
-        throw new ControlError("invalid", error.message);
-      }
-      throw error;
-    } finally {
-      this.#tellReady();
-    }
-  }
-
-  /** The open store where it fits the configuration, else a new one. */
-  async #storeFor(config: Config): Promise<MappingStore> {
-    const before = this.config.mapping;
-    const { file, source, normalize } = config.mapping;
-    const same = before.source === source && before.file?.path === file?.path &&
-      before.normalize === normalize;
-    return same ? this.parts.store : await openStore(config, this.log);
-  }
-
-  async #useStore(store: MappingStore): Promise<void> {
-    const { parts } = this;
-    if (store === parts.store) {
-      await store.reload();
-    } else {
-      const old = parts.store;
-      parts.store = store;
-      parts.configure(this.config);
-      await old.close();
-    }
-    parts.resolver.invalidate(null);
-    await parts.supervisor.ask("invalidate", { identifier: null });
-  }
-
-  #logListeners(
-    before: readonly ListenerSnapshot[],
-    now: readonly ListenerSnapshot[],
-  ): void {
-    for (const { listener, protocol, address } of newlyBound(before, now)) {
-      this.log.info("listening", { listener, protocol, address });
-    }
-  }
-
-  #startAdmin(
-    config: Config,
-    { adminToken, adminTokens }: Resources,
-  ): void {
-    const { admin } = config;
-    if (!admin) return;
-    this.#adminToken = adminToken;
-    const { certPem, keyPem } = this.#defaultCertificate();
-    const { log, shorten } = this.parts;
-    this.#admin = bindNamed(
-      `admin: cannot bind ${admin.bind}`,
-      () =>
-        startAdmin({
-          bind: parseEndpoint(admin.bind)!,
-          certPem,
-          keyPem,
-          tokens: adminTokens,
-          lockoutThreshold: admin.lockout_threshold,
-          lockoutDuration: admin.lockout_duration,
-          control: new Plane(this.parts, this),
-          log: (line) => log.write(line),
-          audit: this.audit,
-          shorten,
-        }),
-    );
-    const { hostname, port } = this.#admin.address;
-    log.info("admin_listening", { address: formatEndpoint(hostname, port) });
-  }
-
-  /** The management API serves the default certificate. */
-  #defaultCertificate(): { readonly certPem: string; readonly keyPem: string } {
-    return pickCertificate(this.#running!.snapshot.certificates, "")!;
-  }
-
-  #renewAdminCertificate(): void {
-    const { certPem, keyPem } = this.#defaultCertificate();
-    this.#admin?.replaceCertificate(certPem, keyPem);
-  }
-
-  /** `advertise = "probe"`: ask the destinations, and put in force what they have in common. */
-  #startProbe(): void {
-    const { config, snapshot } = this.#running!;
-    if (config.capabilities.imap.advertise !== "probe") {
-      return this.#probe.close();
-    }
-    this.#probe.start(snapshot, () => this.#renew());
-  }
-
-  async #findRoot({ destination, protocol }: LegName): Promise<void> {
-    const { snapshot } = this.#running!;
-    const leg = snapshot.destinations[destination]?.legs[protocol];
-    if (leg && await this.#roots.find(leg, snapshot)) this.#renew();
-  }
-
-  /** The configuration is the same, what was found out about its backends is not. */
-  #renew(): void {
-    const renewed = this.#applying.then(() =>
-      this.#put(this.config, this.#running!.resources)
-    );
-    this.#applying = renewed.catch((error) =>
-      this.log.error("not_renewed", { reason: (error as Error).message })
-    );
   }
 
   async #sessionsGone(within: number): Promise<void> {
@@ -394,9 +238,38 @@ export class Daemon implements Reloader {
     this.#service.status(`${registry.active} sessions`);
   }
 
+  #tellReloading(underWay: boolean): void {
+    if (underWay) this.#service.tell("RELOADING", "reloading");
+    else this.#tellReady();
+  }
+
   #tellReady(): void {
     if (this.#draining) return;
-    const { length } = this.#running?.snapshot.listeners ?? [];
+    const { length } = this.inForce.snapshot?.listeners ?? [];
     this.#service.tell("READY", `serving ${length} listeners`);
   }
+}
+
+/** The file, or what was kept of the last run in its place. Throws ConfigRefused or ControlError. */
+async function beginning(
+  { file, env, resume = false }: StartOptions,
+): Promise<Beginning> {
+  const fromFile = await readConfig(file, env).catch((error: Error) => {
+    if (resume && error instanceof ConfigRefused) return error;
+    throw error;
+  });
+  const own = fromFile instanceof ConfigRefused ? null : fromFile;
+  const state = await StateDir.open(
+    stateDirOf(own?.config.server.state_dir, env),
+  );
+  const fileDocument = own?.document as Json | undefined;
+  if (resume) {
+    const kept = await new SavedConfiguration(state).read();
+    if (kept !== undefined) {
+      const opened = await readDocument(kept, `${state.path}/config.json`, env);
+      return { opened, fileDocument, state };
+    }
+  }
+  if (own === null) throw fromFile;
+  return { opened: own, fileDocument, state };
 }

@@ -14,17 +14,25 @@ export class ImapProbe {
   #timer: ReturnType<typeof setInterval> | undefined;
   /** Which start is the latest. */
   #started = 0;
+  /** What is probed, in words; "" for nothing. */
+  #following = "";
 
   /** What every destination that has answered so far offers. */
   get common(): readonly string[] {
     return this.#common;
   }
 
-  /** Probe now and every ten minutes; `changed` is called when `common` is another. */
-  start(snapshot: WorkerSnapshot, changed: () => void): void {
-    this.close();
+  /**
+   * Probe now and every ten minutes; `changed` is called when `common` is another. Legs that are being
+   * probed already go on being so.
+   */
+  follow(snapshot: WorkerSnapshot, changed: () => void): void {
     const legs = Object.values(snapshot.destinations)
       .flatMap(({ legs }) => legs.imap ? [legs.imap] : []);
+    const wanted = JSON.stringify([legs, snapshot.backendTimeout]);
+    if (wanted === this.#following) return;
+    this.close();
+    this.#following = wanted;
     const declared = new Set(legs.map(({ destination }) => destination));
     for (const destination of this.#known.keys()) {
       if (!declared.has(destination)) this.#known.delete(destination);
@@ -41,6 +49,7 @@ export class ImapProbe {
 
   close(): void {
     this.#started++;
+    this.#following = "";
     clearInterval(this.#timer);
   }
 

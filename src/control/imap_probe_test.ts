@@ -15,7 +15,7 @@ function changed(
 ): Promise<void> {
   const legs = ports.map(([destination, port]) => leg(port, { destination }));
   const { promise, resolve } = Promise.withResolvers<void>();
-  probe.start(snapshot([], legs, []), resolve);
+  probe.follow(snapshot([], legs, []), resolve);
   return within("change", promise);
 }
 
@@ -43,7 +43,7 @@ Deno.test("ImapProbe tells nobody of answers that come after its close", async (
   const probe = new ImapProbe();
   let told = 0;
   const legs = [leg(old.port)];
-  probe.start(snapshot([], legs, []), () => told++);
+  probe.follow(snapshot([], legs, []), () => told++);
   probe.close();
   await changed(probe, ["old", old.port]);
   probe.close();

@@ -1,13 +1,7 @@
 /** From a configuration file to what serving it needs. */
 import type { Env } from "../config/environment.ts";
 import { formatProblem, type Problem } from "../config/issues.ts";
-import { openConfig, type OpenResult } from "../config/load.ts";
-import { mappingTargetFault } from "../config/mapping_targets.ts";
-import type { Config } from "../config/schema.ts";
-import type { Log } from "../observe/log.ts";
-import { normalizeIdentifier } from "../route/identifier.ts";
-import { FileStore } from "../store/file.ts";
-import type { MappingStore } from "../store/store.ts";
+import { openConfig, openDocument, type OpenResult } from "../config/load.ts";
 import { resourceHost } from "./resource_host.ts";
 
 /** The configuration does not validate; `problems` are ready to be shown. */
@@ -18,27 +12,32 @@ export class ConfigRefused extends Error {
   }
 }
 
+/** A configuration that validates, with all that it names. */
+export type Opened = OpenResult & { readonly ok: true };
+
 /** Read a file to be served. Throws ConfigRefused. */
-export async function readConfig(
-  file: string,
-  env: Env,
-): Promise<OpenResult & { readonly ok: true }> {
-  const opened = await openConfig(file, {
-    strict: false,
-    env,
-    host: resourceHost,
-  });
-  if (!opened.ok) throw new ConfigRefused(opened.problems);
-  return opened;
+export async function readConfig(file: string, env: Env): Promise<Opened> {
+  return accepted(
+    await openConfig(file, { strict: false, env, host: resourceHost }),
+  );
 }
 
-/** The schema admits only what there is a store for; others are refused as not available. */
-export function openStore(config: Config, log: Log): Promise<MappingStore> {
-  const { normalize, file } = config.mapping;
-  return FileStore.open({
-    path: file!.path,
-    normalize: (identifier) => normalizeIdentifier(identifier, normalize),
-    checkDestination: mappingTargetFault(config),
-    warn: (message) => log.warn("mapping_warning", { problem: message }),
-  });
+/** The same of a document that was kept; `name` stands for it in problems. */
+export async function readDocument(
+  document: unknown,
+  name: string,
+  env: Env,
+): Promise<Opened> {
+  return accepted(
+    await openDocument(document, name, {
+      strict: false,
+      env,
+      host: resourceHost,
+    }),
+  );
+}
+
+function accepted(opened: OpenResult): Opened {
+  if (!opened.ok) throw new ConfigRefused(opened.problems);
+  return opened;
 }

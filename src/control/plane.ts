@@ -21,6 +21,8 @@ import {
   type SessionView,
   type Stats,
 } from "./api.ts";
+import type { LiveConfig } from "./api_config.ts";
+import type { OverrideControl } from "./api_overrides.ts";
 import { explainRoute } from "./explain.ts";
 import type { LimitEntry } from "./limits.ts";
 import type { Parts } from "./parts.ts";
@@ -28,22 +30,43 @@ import type { Parts } from "./parts.ts";
 /** Longer lists of who is counted are cut: the worst come first. */
 const MOST_LIMITS_SHOWN = 1000;
 
-/** What a reload does, for which the operations below have no means of their own. */
-export interface Reloader {
-  reload(): Promise<{ readonly reloaded: true; readonly note: string }>;
-  readonly config: Config;
+/** The process as a whole. */
+export interface Process {
   readiness(): Readiness;
+  /** Stop accepting, let sessions finish, and exit. */
+  shutDown(): void;
+}
+
+/** What the operations below have no means of their own for. */
+export interface PlaneHost {
+  /** The configuration in force, with what was set at run time. */
+  served(): Config;
+  readonly config: LiveConfig;
+  readonly overrides: OverrideControl;
+  process(): Process;
 }
 
 /** The operations of the control plane over its parts. */
 export class Plane implements ControlPlane {
   constructor(
     private readonly parts: Parts,
-    private readonly reloader: Reloader,
+    private readonly host: PlaneHost,
   ) {}
 
+  get config(): LiveConfig {
+    return this.host.config;
+  }
+
+  get overrides(): OverrideControl {
+    return this.host.overrides;
+  }
+
   readiness(): Readiness {
-    return this.reloader.readiness();
+    return this.host.process().readiness();
+  }
+
+  shutDown(): void {
+    this.host.process().shutDown();
   }
 
   async stats(): Promise<Stats> {
@@ -88,7 +111,7 @@ export class Plane implements ControlPlane {
 
   async setMapping(identifier: string, destination: string): Promise<void> {
     const account = this.#account(identifier);
-    if (!Object.hasOwn(this.reloader.config.destination, destination)) {
+    if (!Object.hasOwn(this.host.served().destination, destination)) {
       throw new ControlError("unknown", "unknown destination");
     }
     await this.#write(account, (store) => store.set(account, destination));
@@ -120,10 +143,6 @@ export class Plane implements ControlPlane {
   async delay(identifier: string, seconds: number): Promise<void> {
     const account = this.#account(identifier);
     await this.parts.hold(account, seconds);
-  }
-
-  reloadConfig(): Promise<{ readonly reloaded: true; readonly note: string }> {
-    return this.reloader.reload();
   }
 
   async sessions(filter: SessionFilter): Promise<readonly SessionView[]> {
@@ -166,7 +185,7 @@ export class Plane implements ControlPlane {
   }
 
   explain(identifier: string): Promise<Explanation> {
-    return explainRoute(identifier, this.parts, this.reloader.config);
+    return explainRoute(identifier, this.parts, this.host.served());
   }
 
   #limited(target: LimitTarget): [LimitEntry["kind"], string] {
@@ -177,7 +196,7 @@ export class Plane implements ControlPlane {
 
   /** The key of an account, as sessions have it. */
   #account(identifier: string): string {
-    const { mapping, routing } = this.reloader.config;
+    const { mapping, routing } = this.host.served();
     try {
       return routeKey(identifier, {
         normalize: mapping.normalize,

@@ -10,7 +10,7 @@ import { Limits } from "./limits.ts";
 import { Breakers } from "./breakers.ts";
 import { Holds } from "./holds.ts";
 import type { Parts } from "./parts.ts";
-import { Plane } from "./plane.ts";
+import { Plane, type PlaneHost } from "./plane.ts";
 import { SessionRegistry } from "./registry.ts";
 import {
   breakerLegs,
@@ -96,10 +96,8 @@ function setup() {
     },
   } as unknown as Parts;
   const plane = new Plane(parts, {
-    config: CONFIG,
-    reload: () => Promise.resolve({ reloaded: true, note: "" }),
-    readiness: () => ({ ready: true, reasons: [] }),
-  });
+    served: () => CONFIG,
+  } as PlaneHost);
   return { plane, parts, log, mappings, failing, registry, holds };
 }
 

@@ -16,13 +16,13 @@ import type {
   SocketAddress,
   WorkerSnapshot,
 } from "../port/snapshot.ts";
+import { legName, type Served } from "./served.ts";
 import { limitsSnapshot } from "./settings.ts";
 
 /** What a snapshot is made of besides the configuration. */
 export interface SnapshotParts {
   readonly generation: number;
-  readonly config: Config;
-  readonly resources: Resources;
+  readonly served: Served;
   /** For names without a certificate. */
   readonly selfSigned: { readonly certPem: string; readonly keyPem: string };
   /** The addresses that a listener binds, free ports already chosen. */
@@ -37,13 +37,15 @@ export interface SnapshotParts {
 
 /** The data plane's view of a configuration. */
 export function buildSnapshot(parts: SnapshotParts): WorkerSnapshot {
-  const { config, resources } = parts;
+  const { config, resources, stopped } = parts.served;
   const { server } = config;
   const limits = limitsSnapshot(config);
   return {
     generation: parts.generation,
     hostname: server.hostname,
-    listeners: Object.entries(config.listener).map(([name, listener]) => ({
+    listeners: Object.entries(config.listener).filter(([name]) =>
+      !stopped.has(name)
+    ).map(([name, listener]) => ({
       name,
       protocol: listener.protocol,
       bind: parts.bind(name),
@@ -124,9 +126,10 @@ function buildCapabilities(
 
 /** All legs of all destinations. */
 export function buildDestinations(
-  parts: Pick<SnapshotParts, "config" | "resources" | "trustRoots" | "rootOf">,
+  parts: Pick<SnapshotParts, "served" | "trustRoots" | "rootOf">,
 ): Record<string, DestinationSnapshot> {
-  const { config, resources, trustRoots, rootOf } = parts;
+  const { served, trustRoots, rootOf } = parts;
+  const { config, resources, legStates } = served;
   const destinations: [string, DestinationSnapshot][] = [];
   for (const [name, destination] of Object.entries(config.destination)) {
     const legs: Partial<Record<ProtocolName, LegSnapshot>> = {};
@@ -134,6 +137,7 @@ export function buildDestinations(
     for (const [key, leg] of Object.entries(destination.protocol)) {
       if (leg === undefined) continue;
       const protocol = key as ProtocolName;
+      const isReady = !legStates.has(legName(name, protocol));
       legs[protocol] = narrow({
         destination: name,
         protocol,
@@ -146,6 +150,7 @@ export function buildDestinations(
         sourceIps: destination.source_ips,
         hideAuthErrors: destination.hide_auth_errors,
         allowPlaintextAuth: destination.allow_plaintext_auth,
+        ...(!isReady && { closed: true as const }),
       }, rootOf);
     }
     destinations.push([name, { name, legs }]);

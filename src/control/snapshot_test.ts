@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Resources } from "../config/resources.ts";
 import { BASE, configOf } from "../config/testing.ts";
+import { servedAsIs } from "./served.ts";
 import { buildSnapshot, type SnapshotParts } from "./snapshot.ts";
 
 const SELF_SIGNED = { certPem: "self-signed", keyPem: "key" };
@@ -25,8 +26,7 @@ function resources(
 function build(text = BASE, more: Partial<SnapshotParts> = {}) {
   return buildSnapshot({
     generation: 3,
-    config: configOf(text),
-    resources: resources(),
+    served: servedAsIs(configOf(text), resources()),
     selfSigned: SELF_SIGNED,
     bind: () => [{ hostname: "127.0.0.1", port: 1993 }],
     trustRoots: ["root a", "root b"],
@@ -99,7 +99,10 @@ Deno.test("buildSnapshot has a pin in lower case without colons, and it goes bef
 Deno.test("buildSnapshot adds the client certificate to every leg of its destination", () => {
   const pair = { certPem: "client", keyPem: "key" };
   const { destinations } = build(BASE, {
-    resources: resources([], { clientCertificates: new Map([["new", pair]]) }),
+    served: servedAsIs(
+      configOf(BASE),
+      resources([], { clientCertificates: new Map([["new", pair]]) }),
+    ),
   });
   assert.deepEqual(destinations["new"]!.legs.imap!.clientCertificate, pair);
   assert.equal(destinations["old"]!.legs.imap!.clientCertificate, undefined);
@@ -107,7 +110,9 @@ Deno.test("buildSnapshot adds the client certificate to every leg of its destina
 
 Deno.test("buildSnapshot adds the self-signed certificate only where a name would find none", () => {
   const names = (parts: Resources) =>
-    build(BASE, { resources: parts }).certificates.map((c) => c.certPem);
+    build(BASE, { served: servedAsIs(configOf(BASE), parts) }).certificates.map(
+      (c) => c.certPem,
+    );
   assert.deepEqual(names(resources()), ["self-signed"]);
   assert.deepEqual(names(resources([{ subjects: ["a"] }])), ["cert a"]);
   const two = [{ subjects: ["a"] }, { subjects: ["b"] }];

@@ -78,21 +78,28 @@ export class Supervisor {
   }
 
   /**
-   * Serve a snapshot in every worker or in none: all prepare, then all commit. Rejects with the
-   * first reason for which one could not prepare; nothing has changed then.
+   * Serve a snapshot in every worker or in none: all prepare, then `settle` is awaited, then all
+   * commit. Rejects with the first reason for which one could not prepare, or with that of `settle`;
+   * nothing has changed then.
    */
-  async apply(snapshot: WorkerSnapshot): Promise<void> {
+  async apply(
+    snapshot: WorkerSnapshot,
+    settle: () => Promise<void> = () => Promise.resolve(),
+  ): Promise<void> {
     const members = [...this.#members];
     const generation = { generation: snapshot.generation };
-    const prepared = await Promise.allSettled(
-      members.map(({ port }) => port.call("prepare", snapshot)),
-    );
-    const failure = prepared.find((result) => result.status === "rejected");
-    if (failure) {
+    try {
+      const prepared = await Promise.allSettled(
+        members.map(({ port }) => port.call("prepare", snapshot)),
+      );
+      const failure = prepared.find((result) => result.status === "rejected");
+      if (failure) throw failure.reason;
+      await settle();
+    } catch (error) {
       await Promise.allSettled(
         members.map(({ port }) => port.call("abort", generation)),
       );
-      throw failure.reason;
+      throw error;
     }
     this.#snapshot = snapshot;
     await Promise.all(

@@ -41,11 +41,11 @@ async function inPlace(
 ): Promise<number> {
   const ground = await layOut(place);
   try {
-    const daemon = await Daemon.start(
-      ground.configFile,
-      demoEnv,
-      manifest.version,
-    );
+    const daemon = await Daemon.start({
+      file: ground.configFile,
+      env: demoEnv,
+      version: manifest.version,
+    });
     try {
       const steps = tellStory(ground, programName());
       if (!check) {

@@ -72,6 +72,8 @@ export interface LegSnapshot {
   readonly sourceIps: readonly string[];
   readonly hideAuthErrors: boolean;
   readonly allowPlaintextAuth: boolean;
+  /** An administrator has closed it to new logins. */
+  readonly closed?: true;
 }
 
 export interface DestinationSnapshot {

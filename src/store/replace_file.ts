@@ -29,7 +29,7 @@ export function sameStamp(a: FileStamp, b: FileStamp): boolean {
 export async function replaceFile(
   path: string,
   expected: FileStamp,
-  chunks: AsyncIterable<Uint8Array>,
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
 ): Promise<FileStamp> {
   const writing = `cannot write ${path}`;
   let target: string;
@@ -64,7 +64,7 @@ export async function replaceFile(
 async function writeTemporary(
   path: string,
   old: Deno.FileInfo,
-  chunks: AsyncIterable<Uint8Array>,
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
 ): Promise<FileStamp> {
   const info = await writeFlushed(path, chunks, async (now) => {
     await keepOwner(path, old, now);

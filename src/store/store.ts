@@ -67,6 +67,10 @@ export interface MappingStore {
   unstorable(identifier: string): string | null;
   /** Read the source again where it is held in memory; what was served before stays when that fails. */
   reload(): Promise<void>;
+  /** Where the mappings are in memory: what is wrong with the destinations in use by other rules; none: []. */
+  problemsUnder?(
+    check: (destination: string) => string | null,
+  ): readonly string[];
   health(): Promise<StoreHealth>;
   /** Waits for writes under way. */
   close(): Promise<void>;

@@ -48,6 +48,11 @@ async function passBreaker(
   leg: LegSnapshot,
 ): Promise<void> {
   const { destination, protocol } = leg;
+  if (leg.closed) {
+    throw new Unavailable(
+      `destination ${destination} is closed for ${protocol} by an administrator`,
+    );
+  }
   const state = core.breakers.state(destination, protocol);
   if (state === "closed") return;
   const granted = state === "ask" &&

@@ -5,6 +5,7 @@ import {
   type DestinationStatus,
   type SessionView,
 } from "../../src/control/api.ts";
+import { FakeLiveConfig, FakeOverrides } from "./fake_live.ts";
 import { Metrics } from "../../src/observe/metrics.ts";
 import type { ProtocolName } from "../../src/port/snapshot.ts";
 
@@ -34,6 +35,13 @@ export class FakeControl implements ControlPlane {
     bytes_in: 120,
     bytes_out: 4096,
   }];
+
+  readonly config = new FakeLiveConfig((...call) => this.#asked(...call));
+  readonly overrides = new FakeOverrides((...call) => this.#asked(...call));
+
+  shutDown() {
+    this.#asked("shutDown");
+  }
 
   readiness() {
     this.#asked("readiness");
@@ -128,13 +136,6 @@ export class FakeControl implements ControlPlane {
   async delay(identifier: string, seconds: number) {
     this.#asked("delay", identifier, seconds);
   }
-
-  // deno-lint-ignore require-await
-  async reloadConfig() {
-    this.#asked("reloadConfig");
-    return { reloaded: true, note: "server.threads needs a restart" } as const;
-  }
-
   // deno-lint-ignore require-await
   async sessions(filter: object) {
     this.#asked("sessions", filter);

@@ -20,9 +20,17 @@ export const configRoutes = [
     parameters: {},
     form: "json",
     response: reloadedSchema,
-    refusals: { invalid: refused, failed: refused },
+    refusals: {
+      invalid: refused,
+      failed: refused,
+      conflict: {
+        status: 409,
+        summary:
+          "The API has changed the configuration, and the file differs from that",
+      },
+    },
     cli: { verb: ["config", "reload"], positional: [] },
-    handle: ({ control }) => control.reloadConfig(),
+    handle: ({ control }) => control.config.reload({ discard: false }),
   }),
   route({
     method: "GET",

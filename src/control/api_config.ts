@@ -1,0 +1,36 @@
+import type { Json } from "../config/document/json.ts";
+import type { Difference } from "../config/document/diff.ts";
+
+/** What a change of the configuration did. */
+export interface Changed {
+  /** False where it asked for what was there already. */
+  readonly changed: boolean;
+  /** For the operator: what is in force, and what waits for a restart. */
+  readonly note: string;
+  /** Hashes of the document before and after, for the audit. */
+  readonly before: string;
+  readonly after: string;
+}
+
+/** The configuration in force, as a document that can be read and changed. Methods throw ControlError. */
+export interface LiveConfig {
+  /** As it was given, secrets included; null when it was unloaded. */
+  document(): Json | null;
+  /**
+   * Change it. `edit` gets a copy of what is in force and answers what is wanted, or throws, which is
+   * passed on; nobody else changes anything meanwhile. What is wanted is validated whole, and put in
+   * force in all workers or in none. The same document again changes nothing unless `force`.
+   */
+  change(
+    edit: (current: Json | null) => Json | null,
+    how?: { readonly force?: boolean },
+  ): Promise<Changed>;
+  /** What is in force against the file as it was read last. */
+  difference(): readonly Difference[];
+  /** Write what is in force over the file that it was started with; comments do not survive it. Answers its path. */
+  save(): Promise<string>;
+  /** Read the file again; "conflict" where what is in force was changed by other means, unless those changes are to go. */
+  reload(
+    how: { readonly discard: boolean },
+  ): Promise<{ readonly reloaded: true; readonly note: string }>;
+}

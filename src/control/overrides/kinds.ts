@@ -1,0 +1,99 @@
+/** Everything that can be set at run time. */
+import { z } from "zod";
+import { host, whole } from "../../config/scalars.ts";
+import type { Config } from "../../config/schema.ts";
+import type { ProtocolName } from "../../port/snapshot.ts";
+import { type OverrideKind, overrideKind } from "./kind.ts";
+
+/** The protocols that `dest` or `dest/leg` means; undefined where there is no such server. */
+export function serverLegs(
+  config: Config,
+  key: string,
+): { destination: string; legs: ProtocolName[] } | undefined {
+  const slash = key.lastIndexOf("/");
+  const whole = legsOf(config, key);
+  if (whole !== undefined) return { destination: key, legs: whole };
+  if (slash < 0) return undefined;
+  const destination = key.slice(0, slash);
+  const protocol = key.slice(slash + 1) as ProtocolName;
+  return legsOf(config, destination)?.includes(protocol)
+    ? { destination, legs: [protocol] }
+    : undefined;
+}
+
+function legsOf(
+  { destination }: Config,
+  name: string,
+): ProtocolName[] | undefined {
+  if (!Object.hasOwn(destination, name)) return undefined;
+  return Object.entries(destination[name]!.protocol)
+    .flatMap(([protocol, leg]) => leg ? [protocol as ProtocolName] : []);
+}
+
+const serverState = overrideKind({
+  name: "server-state",
+  summary:
+    "`DESTINATION` or `DESTINATION/PROTOCOL`: `drain` takes no new logins, `maint` ends its sessions too, `ready` is in service.",
+  value: z.enum(["ready", "drain", "maint"]),
+  base: (config, key) => serverLegs(config, key) ? "ready" : undefined,
+  lay(overlay, key, state) {
+    const { destination, legs } = serverLegs(overlay.config, key)!;
+    for (const leg of legs) overlay.legState(destination, leg, state);
+  },
+});
+
+const serverAddress = overrideKind({
+  name: "server-address",
+  summary:
+    "`DESTINATION`: another `host`. `DESTINATION/PROTOCOL`: another `port` of that leg.",
+  value: z.union([
+    z.strictObject({ host: host() }),
+    z.strictObject({ port: whole(1, 65535) }),
+  ]),
+  base(config, key) {
+    const server = serverLegs(config, key);
+    if (!server) return undefined;
+    const { host, protocol } = config.destination[server.destination]!;
+    return key === server.destination
+      ? { host }
+      : { port: protocol[server.legs[0]!]!.port };
+  },
+  lay(overlay, key, value) {
+    const { destination, legs } = serverLegs(overlay.config, key)!;
+    if ("host" in value) overlay.destination(destination, value);
+    else for (const leg of legs) overlay.leg(destination, leg, value);
+  },
+});
+
+const frontend = overrideKind({
+  name: "frontend",
+  summary:
+    "`LISTENER`: `disabled` gives its addresses up until it is enabled, `shut` for good; its sessions go on.",
+  value: z.enum(["disabled", "shut"]),
+  base: (config, key) => hasListener(config, key) ? "enabled" : undefined,
+  lay: (overlay, key) => void overlay.stopped.add(key),
+});
+
+const maxConnections = overrideKind({
+  name: "maxconn",
+  summary: "`LISTENER`: another `max_connections`.",
+  value: whole(1, 10_000_000),
+  base: (config, key) =>
+    hasListener(config, key)
+      ? config.listener[key]!.max_connections
+      : undefined,
+  lay: (overlay, key, max_connections) =>
+    overlay.listener(key, { max_connections }),
+});
+
+function hasListener(config: Config, key: string): boolean {
+  return Object.hasOwn(config.listener, key);
+}
+
+/** In the order in which they are laid over a configuration. */
+export const overrideKinds: readonly OverrideKind[] = [
+  serverAddress,
+  serverState,
+  frontend,
+  maxConnections,
+];

@@ -1,0 +1,26 @@
+import type { Resources } from "../config/resources.ts";
+import type { Config } from "../config/schema.ts";
+import type { ProtocolName } from "../port/snapshot.ts";
+
+/** What an administrator wants of a leg: `drain` takes no new logins, `maint` ends its sessions too. */
+export type LegAdminState = "ready" | "drain" | "maint";
+
+/** A configuration with what was set at run time laid over it: what is served. */
+export interface Served {
+  readonly config: Config;
+  readonly resources: Resources;
+  /** Listeners that are not to be bound. */
+  readonly stopped: ReadonlySet<string>;
+  /** Legs that are not `ready`, by `legName`. */
+  readonly legStates: ReadonlyMap<string, LegAdminState>;
+}
+
+/** `old/imap`. */
+export function legName(destination: string, protocol: ProtocolName): string {
+  return `${destination}/${protocol}`;
+}
+
+/** A configuration as it is. */
+export function servedAsIs(config: Config, resources: Resources): Served {
+  return { config, resources, stopped: new Set(), legStates: new Map() };
+}
