@@ -1,3 +1,4 @@
+import { mappingTargetFault } from "../config/mapping_targets.ts";
 import type { Config } from "../config/schema.ts";
 import type { MetricView } from "../observe/metrics.ts";
 import type { EndReason, KickTarget } from "../port/messages.ts";
@@ -114,6 +115,9 @@ export class Plane implements ControlPlane {
     if (!Object.hasOwn(this.host.served().destination, destination)) {
       throw new ControlError("unknown", "unknown destination");
     }
+    // What a file with this mapping would be refused for, at the next reload or start.
+    const fault = mappingTargetFault(this.reloader.config)(destination);
+    if (fault !== null) throw new ControlError("invalid", fault);
     await this.#write(account, (store) => store.set(account, destination));
   }
 

@@ -20,7 +20,8 @@ import {
 } from "./settings.ts";
 
 const CONFIG = configOf(
-  BASE.replace("[mapping]", '[mapping]\nnormalize = "lowercase"'),
+  BASE.replace("[mapping]", '[mapping]\nnormalize = "lowercase"') +
+    '[destination.bare]\nhost = "bare.example.com"\n',
 );
 
 /** A plane over real parts, with a store and workers of the test's own. */
@@ -147,6 +148,8 @@ Deno.test("Plane refuses mappings that cannot be, and tells apart why", async ()
     plane.setMapping(identifier, destination);
   await assert.rejects(set("alice", "nowhere"), refused("unknown"));
   await assert.rejects(set("alice", "constructor"), refused("unknown"));
+  const bare = refused("invalid", /^destination bare has no leg for imap, /);
+  await assert.rejects(set("alice", "bare"), bare);
   await assert.rejects(set(""), refused("invalid"));
   await assert.rejects(set("a b"), refused("invalid"));
   await assert.rejects(set("a\r\nb"), refused("invalid"));
