@@ -1,4 +1,5 @@
 /** Trying a leg without a login: what `check --probe` and `advertise = "probe"` go by. */
+import { hasStartTls, isPassThrough } from "../config/protocols.ts";
 import { writeAll } from "../net/byte_stream.ts";
 import { dial, DialFailed } from "../net/dial.ts";
 import { encodeProxyV2 } from "../net/proxy_v2.ts";
@@ -9,6 +10,7 @@ import {
   type BackendOffer,
   type FailureStage,
 } from "./protocol.ts";
+import { openBackend } from "./smtp/back.ts";
 import { findLineProtocol } from "./table.ts";
 
 export type ProbeResult =
@@ -88,7 +90,8 @@ async function tryLeg(leg: LegSnapshot, timeout: number): Promise<Trial> {
       await writeAll(io.stream, encodeProxyV2(null));
     }
     if (leg.tls === "implicit") await io.startTls();
-    const protocol = findLineProtocol(leg.protocol);
+    const protocol = findLineProtocol(leg.protocol) ??
+      (isPassThrough(leg.protocol) ? { openBackend } : undefined);
     const offer = protocol
       ? await protocol.openBackend(io, { leg, forwarded: null })
       : null;
@@ -174,7 +177,11 @@ async function variantCause(
       ? "the backend does not expect a PROXY header: set proxy_protocol = false (or teach the backend to take one)"
       : 'the backend expects a PROXY header: set forwarding = "proxy"';
   }
-  const modes: TlsMode[] = ["implicit", "starttls", "plain"];
+  const modes: TlsMode[] = [
+    "implicit",
+    ...hasStartTls(leg.protocol) ? ["starttls"] as const : [],
+    "plain",
+  ];
   for (const tls of modes.filter((mode) => mode !== leg.tls)) {
     const variant: LegSnapshot = {
       ...leg,

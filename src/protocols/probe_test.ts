@@ -6,6 +6,7 @@ import {
 } from "../../tests/support/fake_imap_backend.ts";
 import { refusedPort } from "../../tests/support/ports.ts";
 import { Ground } from "../../tests/support/proxy_config.ts";
+import { Backend } from "../../tests/support/recipient_stage.ts";
 import { within } from "../../tests/support/wait.ts";
 import { libc } from "../net/libc.ts";
 import type { LegSnapshot } from "../port/snapshot.ts";
@@ -65,6 +66,26 @@ Deno.test("probeLeg says what a leg offers", async () => {
       assert.ok(result.offer?.capabilities.has("IDLE"));
     }
   }
+});
+
+Deno.test("probeLeg says hello to mail servers that have no login", async () => {
+  await using ground = await Ground.create();
+  for (const protocol of ["smtp", "lmtp"] as const) {
+    await using server = new Backend(ground, protocol);
+    const result = await probeLeg(leg(server.port, { protocol }), TIMEOUT);
+    assert.ok(result.ok, JSON.stringify(result));
+    assert.ok(result.offer?.capabilities.has("8BITMIME"));
+    const hello = protocol === "lmtp" ? /^LHLO / : /^EHLO /;
+    assert.match(server.commands[0]![0]!, hello);
+  }
+  await using other = new FakeImapBackend({
+    name: "other",
+    tls: "plain",
+    certificate: ground.certificate,
+  });
+  const result = await probeLeg(leg(other.port, { protocol: "lmtp" }), TIMEOUT);
+  assert.ok(!result.ok);
+  assert.match(result.cause, /does not speak lmtp as the leg expects$/);
 });
 
 Deno.test("probeLeg names a port on which nobody listens", async () => {
