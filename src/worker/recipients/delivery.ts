@@ -23,6 +23,7 @@ import { throughBreaker } from "../breaker_gate.ts";
 import type { WorkerCore } from "../core.ts";
 import { connect, isConnectionError, Unavailable } from "../replay.ts";
 import type { Session } from "../session.ts";
+import { tellUnavailable } from "./unavailable.ts";
 
 const OPENER = { openBackend };
 
@@ -228,16 +229,9 @@ export class Delivery {
   }
 
   #complain(error: Error): void {
-    const { session, leg } = this;
-    this.core.reporter.log("warn", "delivery_unavailable", {
-      client: session.client.hostname,
-      listener: session.listener.name,
-      protocol: session.listener.protocol,
-      reason: this.#timedOut ? "timed out" : error.message,
-      session: session.id,
-      upstream_id: session.upstreamId ?? undefined,
-      destination: leg.destination,
-    });
+    const { core, session, leg } = this;
+    const reason = this.#timedOut ? "timed out" : error.message;
+    tellUnavailable(core, session, reason, leg.destination);
   }
 }
 

@@ -11,6 +11,7 @@ import {
 import type { Attempt } from "../attempt.ts";
 import type { WorkerCore } from "../core.ts";
 import type { Session } from "../session.ts";
+import { tellUnavailable } from "./unavailable.ts";
 
 /** A destination's name, or the reply that a recipient without one gets. */
 export type RecipientRoute =
@@ -51,7 +52,10 @@ export async function routeRecipient(
   let destination = core.generation.snapshot.defaultDestination;
   for (const key of keys) {
     const answer = await lookUp(core, attempt, key);
-    if (answer === null) return { reply: UNAVAILABLE };
+    if ("refused" in answer) {
+      tellUnavailable(core, session, answer.refused);
+      return { reply: UNAVAILABLE };
+    }
     destination = answer.destination;
     if (!answer.isDefault) break;
   }
@@ -63,12 +67,11 @@ export function isHeld(core: WorkerCore, keys: readonly string[]): boolean {
   return keys.some((key) => core.held.has(key));
 }
 
-/** Null when the store refuses to say. */
 async function lookUp(
   core: WorkerCore,
   attempt: Attempt,
   key: string,
-): Promise<RouteAnswer | null> {
+): Promise<RouteAnswer | RouteRefused> {
   const known = core.routes.get(key);
   if (known) {
     core.reporter.count("cache_hits");
@@ -82,7 +85,7 @@ async function lookUp(
       const answer = await attempt.interruptible(
         core.port.call("lookup", { identifier: key }),
       );
-      if ("refused" in answer) return null;
+      if ("refused" in answer) return answer;
       // An answer that was made before an invalidation may be posted behind it: ask again.
       if (attempt.stale) {
         stale = true;

@@ -10,6 +10,7 @@ import { Delivery } from "./delivery.ts";
 import { MessageOctets } from "./message_octets.ts";
 import { sizeLimit } from "./offers.ts";
 import { isHeld, recipientKeys, routeRecipient } from "./routes.ts";
+import { tellUnavailable } from "./unavailable.ts";
 
 /** RFC 5321 4.5.3.1.8 wants 100 at least. */
 const RECIPIENTS_MAX = 1000;
@@ -110,9 +111,14 @@ export class Transaction {
     const { core, session } = this;
     const known = this.#deliveries.get(destination);
     if (known) return known;
+    const { protocol } = session.listener;
     const leg = core.generation.snapshot.destinations[destination]
-      ?.legs[session.listener.protocol];
-    if (!leg) return null;
+      ?.legs[protocol];
+    if (!leg) {
+      const reason = `destination ${destination} has no leg for ${protocol}`;
+      tellUnavailable(core, session, reason, destination);
+      return null;
+    }
     const delivery = new Delivery(core, session, leg);
     this.#deliveries.set(destination, delivery);
     this.#report(destination);
