@@ -116,7 +116,7 @@ export class Plane implements ControlPlane {
       throw new ControlError("unknown", "unknown destination");
     }
     // What a file with this mapping would be refused for, at the next reload or start.
-    const fault = mappingTargetFault(this.reloader.config)(destination);
+    const fault = mappingTargetFault(this.host.served())(destination);
     if (fault !== null) throw new ControlError("invalid", fault);
     await this.#write(account, (store) => store.set(account, destination));
   }

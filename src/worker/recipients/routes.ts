@@ -1,7 +1,7 @@
 /** Where a recipient's mail goes. */
 import { HELD, UNAVAILABLE } from "../../protocols/smtp/relay_replies.ts";
 import { mailboxOf, withoutDetail } from "../../protocols/smtp/envelope.ts";
-import type { RouteAnswer } from "../../port/messages.ts";
+import type { RouteAnswer, RouteRefused } from "../../port/messages.ts";
 import type { WorkerSnapshot } from "../../port/snapshot.ts";
 import {
   checkIdentifier,
