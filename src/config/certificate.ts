@@ -22,11 +22,13 @@ export interface CertificatePair {
   readonly notAfter: Date;
 }
 
-const PEM = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;
+/** Each certificate of a PEM text. */
+export const PEM_CERTIFICATE =
+  /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;
 
 /** Check that `certPem` is a chain whose first certificate belongs to `keyPem`. Throws CertificateError. */
 export function readPair(certPem: string, keyPem: string): CertificatePair {
-  const chain = (certPem.match(PEM) ?? []).map(parseCertificate);
+  const chain = (certPem.match(PEM_CERTIFICATE) ?? []).map(parseCertificate);
   const leaf = chain[0];
   if (leaf === undefined) {
     throw new CertificateError("cert", "has no PEM certificate");

@@ -107,9 +107,11 @@ function trust(destination: DestinationConfig, leg: LegConfig): string {
   if (destination.tls_pinned_cert_sha256 !== undefined) {
     return `pinned to ${destination.tls_pinned_cert_sha256.slice(0, 12)}…`;
   }
-  return destination.tls_allow_invalid_certs
-    ? "certificate not verified"
-    : `verified as ${serverName(destination)}`;
+  if (destination.tls_allow_invalid_certs) return "certificate not verified";
+  const { tls_ca_file: authorities, tls_crl_file: revoked } = destination;
+  return `verified as ${serverName(destination)}` +
+    (authorities === undefined ? "" : ` by ${authorities}`) +
+    (revoked === undefined ? "" : `, not in ${revoked}`);
 }
 
 function certificateRows(resources: Resources): string[][] {

@@ -40,12 +40,13 @@ Deno.test("runCheck says how each leg is trusted, without secrets", async () => 
   const result = await check(
     `${TEXT}[destination.pin]\nhost = "2001:db8::1"\ntls_server_name = "p"\ntls_pinned_cert_sha256 = "${
       "ab".repeat(32)
-    }"\nprotocol.imap = {port = 1, tls = "implicit"}\n[destination.open]\nhost = "o"\ntls_allow_invalid_certs = true\nallow_plaintext_auth = true\nprotocol = {imap = {port = 1, tls = "plain"}, pop3 = {port = 2, tls = "starttls"}}\n[destination.bare]\nhost = "b"\n`,
+    }"\nprotocol.imap = {port = 1, tls = "implicit"}\n[destination.open]\nhost = "o"\ntls_allow_invalid_certs = true\nallow_plaintext_auth = true\nprotocol = {imap = {port = 1, tls = "plain"}, pop3 = {port = 2, tls = "starttls"}}\n[destination.own]\nhost = "own.test"\ntls_crl_file = "own.crl"\nprotocol.imap = {port = 1, tls = "implicit"}\n[destination.bare]\nhost = "b"\n`,
   );
   const all = result.stdout.join("\n");
   assert.match(all, /\[2001:db8::1\]:1 .*pinned to abababababab…/);
   assert.match(all, /open +imap .*not encrypted/);
   assert.match(all, /open +pop3 .*certificate not verified/);
+  assert.match(all, /own +imap .*verified as own\.test, not in own\.crl/);
   assert.match(all, /bare: no legs/);
   assert.ok(!all.includes(TOKEN));
 });

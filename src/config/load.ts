@@ -7,8 +7,8 @@ import {
   loadResources,
   type ResourceHost,
   type Resources,
-  whyUnreadable,
 } from "./resources.ts";
+import { whyUnreadable } from "./named_files.ts";
 import { RULES } from "./rules/rules.ts";
 import type { Config } from "./schema.ts";
 import { tomlFault } from "./toml_fault.ts";

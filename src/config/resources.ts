@@ -1,9 +1,12 @@
 /** The step of validation that looks outside the document: files, names, and what the runtime can do. */
+import type { RevocationList } from "../port/snapshot.ts";
 import { CertificateError, readPair } from "./certificate.ts";
 import { adminTokenOf, type Env } from "./environment.ts";
 import type { Issues, Path } from "./issues.ts";
+import { type DestinationTrust, loadTrust } from "./destination_trust.ts";
 import { findLoops } from "./loops.ts";
 import { mappingTargetFault } from "./mapping_targets.ts";
+import { readNamed, warnOfDates } from "./named_files.ts";
 import { tokenFault } from "./rules/dialogue.ts";
 import { eachDestination } from "./rules/rule.ts";
 import {
@@ -34,10 +37,19 @@ export interface Resources {
     string,
     { readonly certPem: string; readonly keyPem: string }
   >;
+  /** By destination, for those that have something of their own. */
+  readonly trust: ReadonlyMap<string, DestinationTrust>;
   /** PROXY_ADMIN_TOKEN, or that of the [admin] table itself, where there is one. */
   readonly adminToken: string | undefined;
   /** All who may use the management API; empty without an [admin] table. */
   readonly adminTokens: readonly AdminToken[];
+}
+
+/** A file of revocation lists, read. */
+export interface RevocationFile {
+  readonly lists: readonly RevocationList[];
+  /** What is not as it should be, but no reason to do without them. */
+  readonly warnings: readonly string[];
 }
 
 /** What this step asks of the machine; tests give their own. */
@@ -49,6 +61,14 @@ export interface ResourceHost {
   localAddresses(): readonly string[];
   /** Whether the runtime connects from the address it is told to. */
   sourceAddressWorks(): Promise<boolean>;
+  /**
+   * The revocation lists of a file, whose signatures are checked with `authorities` (PEM; those of
+   * the host when undefined). Rejects with the reason.
+   */
+  readRevocations(
+    path: string,
+    authorities: readonly string[] | undefined,
+  ): Promise<RevocationFile>;
   /** Problems of a mapping file, each as `file:line: text`. */
   checkMappings(
     path: string,
@@ -67,12 +87,13 @@ export async function loadResources(
   const loader = new Loader(draft, issues, host);
   const certificates = await loader.certificates();
   const clientCertificates = await loader.clientCertificates();
+  const trust = await loadTrust(draft, issues, host);
   const adminToken = await loader.adminToken(env);
   const adminTokens = await loader.adminTokens(adminToken);
   await loader.mappings();
   await loader.loops();
   await loader.sourceAddresses();
-  return { certificates, clientCertificates, adminToken, adminTokens };
+  return { certificates, clientCertificates, trust, adminToken, adminTokens };
 }
 
 class Loader {
@@ -171,7 +192,7 @@ class Loader {
   }
 
   async #tokenIn(path: Path, file: string): Promise<string | undefined> {
-    const token = (await this.#read(path, file))?.trim();
+    const token = (await readNamed(this.issues, this.host, path, file))?.trim();
     if (token === undefined) return undefined;
     const fault = tokenFault(token, this.draft.admin?.min_token_len);
     if (fault !== null) {
@@ -229,14 +250,14 @@ class Loader {
   ) {
     const certPem = certFile === undefined
       ? undefined
-      : await this.#read([...base, certKey], certFile);
+      : await readNamed(this.issues, this.host, [...base, certKey], certFile);
     const keyPem = keyFile === undefined
       ? undefined
-      : await this.#read([...base, keyKey], keyFile);
+      : await readNamed(this.issues, this.host, [...base, keyKey], keyFile);
     if (certPem === undefined || keyPem === undefined) return null;
     try {
       const pair = readPair(certPem, keyPem);
-      this.#warnOfDates([...base, certKey], certFile!, pair);
+      warnOfDates(this.issues, [...base, certKey], certFile!, pair);
       return { certPem, keyPem, pair };
     } catch (error) {
       if (!(error instanceof CertificateError)) throw error;
@@ -247,40 +268,4 @@ class Loader {
       return null;
     }
   }
-
-  #warnOfDates(
-    path: readonly string[],
-    file: string,
-    dates: { notBefore: Date; notAfter: Date },
-  ): void {
-    const now = Date.now();
-    const day = (date: Date) => date.toISOString().slice(0, 10);
-    if (dates.notAfter.getTime() < now) {
-      this.issues.warn(path, `${file} expired on ${day(dates.notAfter)}`);
-    } else if (dates.notBefore.getTime() > now) {
-      this.issues.warn(
-        path,
-        `${file} is valid from ${day(dates.notBefore)} on`,
-      );
-    }
-  }
-
-  async #read(
-    path: Path,
-    file: string,
-  ): Promise<string | undefined> {
-    try {
-      return await this.host.readFile(file);
-    } catch (error) {
-      this.issues.problem(path, `cannot read ${file}: ${whyUnreadable(error)}`);
-      return undefined;
-    }
-  }
-}
-
-/** The reason in a few words. */
-export function whyUnreadable(error: unknown): string {
-  if (error instanceof Deno.errors.NotFound) return "no such file";
-  if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
-  return error instanceof Error ? error.message : String(error);
 }

@@ -159,6 +159,100 @@ Deno.test("loadResources reads client certificates", async () => {
   );
 });
 
+/** BASE with these lines in its destination "new". */
+const withNew = (lines: string) =>
+  BASE.replace(
+    'host = "new.example.com"',
+    `host = "new.example.com"\n${lines}`,
+  );
+
+Deno.test("loadResources reads a destination's authorities, each once", async () => {
+  const { a, ca } = await certificates();
+  const text = withNew('tls_ca_file = "ca.pem"');
+  const { resources, problems, warnings } = await open(text, {
+    "ca.pem": `the first\n${ca}\n${a.certPem}${ca}`,
+  });
+  assert.deepEqual(problems, []);
+  assert.deepEqual(warnings, []);
+  const { authorities, revocations } = resources!.trust.get("new")!;
+  assert.deepEqual(authorities, [ca.trim(), a.certPem.trim()]);
+  assert.equal(revocations, undefined);
+  assert.equal(resources!.trust.has("old"), false);
+});
+
+Deno.test("loadResources says what is wrong with a file of authorities", async () => {
+  const { a } = await certificates();
+  const files: [string | undefined, RegExp][] = [
+    [undefined, /tls_ca_file: cannot read ca\.pem: no such file/],
+    ["", /tls_ca_file: ca\.pem has no PEM certificate/],
+    [a.keyPem, /tls_ca_file: ca\.pem has no PEM certificate/],
+    [a.certPem + PEM("CERTIFICATE"), /certificate 2 of the file cannot be/],
+  ];
+  for (const [file, message] of files) {
+    const { problems } = await open(
+      withNew('tls_ca_file = "ca.pem"\ntls_crl_file = "ca.crl"'),
+      file === undefined ? {} : { "ca.pem": file },
+    );
+    assert.equal(problems.length, 1);
+    assert.match(problems[0]!, message);
+  }
+});
+
+Deno.test("loadResources warns of an authority that has expired", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const authority = await Authority.create(folder, new Date("2026-02-03"));
+    const { resources, warnings } = await open(
+      withNew('tls_ca_file = "ca.pem"'),
+      { "ca.pem": authority.pem },
+    );
+    assert.equal(warnings.length, 1);
+    assert.match(
+      warnings[0]!,
+      /destination\.new\.tls_ca_file: CN=Test authority .* of ca\.pem expired on 2026-02-03/,
+    );
+    assert.equal(resources!.trust.get("new")!.authorities!.length, 1);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("loadResources has the lists of a destination read with its authorities", async () => {
+  const { ca } = await certificates();
+  const list = { issuer: "30", serials: new Map(), points: [] };
+  const asked: unknown[] = [];
+  const readRevocations: ResourceHost["readRevocations"] = (path, signers) => {
+    asked.push([path, signers]);
+    return Promise.resolve({ lists: [list], warnings: ["an old list"] });
+  };
+  const text = withNew('tls_ca_file = "ca.pem"\ntls_crl_file = "ca.crl"')
+    .replace(
+      'host = "old.example.com"',
+      'host = "old.example.com"\ntls_crl_file = "public.crl"',
+    );
+  const { resources, warnings } = await open(text, { "ca.pem": ca }, {
+    readRevocations,
+  });
+  assert.deepEqual(asked, [
+    ["public.crl", undefined],
+    ["ca.crl", [ca.trim()]],
+  ]);
+  assert.deepEqual(resources!.trust.get("old"), { revocations: [list] });
+  assert.match(warnings[0]!, /destination\.old\.tls_crl_file: an old list/);
+
+  const { problems } = await open(text, { "ca.pem": ca }, {
+    readRevocations: (path) =>
+      path === "ca.crl"
+        ? Promise.reject(new Error("the list is not signed by CN=x"))
+        : Promise.resolve({ lists: [], warnings: [] }),
+  });
+  assert.equal(problems.length, 1);
+  assert.match(
+    problems[0]!,
+    /destination\.new\.tls_crl_file: cannot use ca\.crl: the list is not signed by CN=x/,
+  );
+});
+
 Deno.test("loadResources: the token comes from the environment, the file, the key, in this order", async () => {
   const text =
     `${BASE}[admin]\nbind = "127.0.0.1:0"\nbearer_token_file = "token"\nbearer_token = "${TOKEN}k"\n`;

@@ -78,7 +78,17 @@ export const destinationSchema = z.object({
   tls_pinned_cert_sha256: key(pin.optional(), {
     description:
       "SHA-256 of the one certificate that is accepted, as 64 hexadecimal digits, colons allowed. Nothing else about the certificate matters then. Best pinned are self-signed certificates without CA:TRUE: of others this runtime cannot check that the backend has the key, which is logged as `pin_unproven`, and whoever is between can show a copy.",
-    unset: "verified with the host's trust store",
+    unset: "verified",
+  }),
+  tls_ca_file: key(filePath().optional(), {
+    description:
+      "PEM file with the authorities that may have signed the certificate of the backend, and no others.",
+    unset: "those of the host's trust store",
+  }),
+  tls_crl_file: key(filePath().optional(), {
+    description:
+      "Certificate revocation lists, PEM or DER: a backend whose own certificate is in them, or whose authority has no list there, gets no credential. A list that has run out still counts, and is warned about at each load.",
+    unset: "revocation is not looked at",
   }),
   tls_client_cert: key(filePath().optional(), {
     description:

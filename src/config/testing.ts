@@ -78,6 +78,7 @@ export function hostWith(
     resolve: () => Promise.resolve([]),
     localAddresses: () => [],
     sourceAddressWorks: () => Promise.resolve(true),
+    readRevocations: () => Promise.resolve({ lists: [], warnings: [] }),
     checkMappings: () => Promise.resolve([]),
     ...more,
   };

@@ -4,6 +4,7 @@ import {
   legForwarding,
   serverName,
 } from "../config/effective.ts";
+import type { DestinationTrust } from "../config/destination_trust.ts";
 import type { Resources } from "../config/resources.ts";
 import type { Config, DestinationConfig } from "../config/schema.ts";
 import type {
@@ -144,7 +145,11 @@ export function buildDestinations(
         host: destination.host,
         port: leg.port,
         tls: leg.tls,
-        trust: trustOf(destination, trustRoots),
+        trust: trustOf(
+          destination,
+          trustRoots,
+          resources.trust.get(name) ?? {},
+        ),
         ...(clientCertificate ? { clientCertificate } : {}),
         forwarding: legForwarding(config, name, protocol),
         sourceIps: destination.source_ips,
@@ -169,14 +174,21 @@ function narrow(
 
 function trustOf(
   destination: DestinationConfig,
-  caCerts: readonly string[],
+  trustRoots: readonly string[],
+  { authorities, revocations }: DestinationTrust,
 ): LegTrust {
   const name = serverName(destination);
   const sha256 = destination.tls_pinned_cert_sha256;
   if (sha256 !== undefined) return { kind: "pin", serverName: name, sha256 };
-  return destination.tls_allow_invalid_certs
-    ? { kind: "none", serverName: name }
-    : { kind: "store", serverName: name, caCerts };
+  if (destination.tls_allow_invalid_certs) {
+    return { kind: "none", serverName: name };
+  }
+  return {
+    kind: authorities ? "authorities" : "store",
+    serverName: name,
+    caCerts: authorities ?? trustRoots,
+    ...(revocations && { revocations }),
+  };
 }
 
 /** The self-signed certificate comes last and only where some name would find none. */

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { DestinationTrust } from "../config/destination_trust.ts";
 import type { Resources } from "../config/resources.ts";
 import { BASE, configOf } from "../config/testing.ts";
 import { servedAsIs } from "./served.ts";
@@ -19,6 +20,7 @@ function resources(
       isDefault,
     })),
     clientCertificates: new Map(),
+    trust: new Map(),
     ...more,
   } as unknown as Resources;
 }
@@ -94,6 +96,40 @@ Deno.test("buildSnapshot has a pin in lower case without colons, and it goes bef
   });
   const none = build(withOld("tls_allow_invalid_certs = true"));
   assert.equal(none.destinations["old"]!.legs.imap!.trust.kind, "none");
+});
+
+Deno.test("buildSnapshot gives a leg its destination's own authorities and lists", () => {
+  const revocations = [{
+    issuer: "30",
+    serials: new Map([[1, Uint8Array.of(5)]]),
+    points: [],
+  }];
+  const snapshot = build(BASE, {
+    served: servedAsIs(
+      configOf(BASE),
+      resources([], {
+        trust: new Map<string, DestinationTrust>([
+          ["new", { authorities: ["own"] }],
+          ["old", { revocations }],
+        ]),
+      }),
+    ),
+    // One that was found while the host's authorities counted.
+    rootOf: () => "root b",
+  });
+  assert.deepEqual(structuredClone(snapshot), snapshot);
+  const { destinations } = snapshot;
+  assert.deepEqual(destinations["new"]!.legs.imap!.trust, {
+    kind: "authorities",
+    serverName: "new.example.com",
+    caCerts: ["own"],
+  });
+  assert.deepEqual(destinations["old"]!.legs.imap!.trust, {
+    kind: "store",
+    serverName: "old.example.com",
+    caCerts: ["root b"],
+    revocations,
+  });
 });
 
 Deno.test("buildSnapshot adds the client certificate to every leg of its destination", () => {

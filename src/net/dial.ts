@@ -123,7 +123,10 @@ function nativeVerification(leg: LegSnapshot): Deno.StartTlsOptions | null {
   const { trust, clientCertificate } = leg;
   if (clientCertificate || trust.kind === "none") return null;
   const hostname = trust.serverName;
-  if (trust.kind === "store") return { hostname, caCerts: [...trust.caCerts] };
+  if (trust.kind !== "pin") {
+    // It does not show the certificate, which revocation is looked up by.
+    return trust.revocations ? null : { hostname, caCerts: [...trust.caCerts] };
+  }
   const pinned = provablePin(trust.sha256);
   // Its own authority, and no other: whatever it verifies, the holder of the pinned key has signed.
   return pinned

@@ -1,6 +1,6 @@
 /**
  * TLS towards backends that the runtime's own client cannot do: a pinned certificate, no
- * verification, a client certificate. It goes through node:tls, which can only take over a socket
+ * verification, a client certificate, revocation. It goes through node:tls, which can only take over a socket
  * of node's own before its first read; so the connection is carried to it over loopback.
  */
 import net from "node:net";
@@ -11,6 +11,7 @@ import { type ByteStream, isWriting } from "./byte_stream.ts";
 import { acceptFrom } from "./loopback.ts";
 import { NodeStream } from "./node_stream.ts";
 import { rememberPin } from "./pins.ts";
+import { revocationFault } from "./revocation.ts";
 
 /** The certificate of a backend is not the one that its leg asks for. */
 export class CertificateRefused extends Error {
@@ -63,10 +64,14 @@ function handshake(
         () => reject(new Error("closed during the TLS handshake")),
       );
       secured.once("secureConnect", () => {
-        const fault = faultOf(secured, leg);
-        if (fault === null) return resolve(secured);
+        try {
+          const fault = faultOf(secured, leg);
+          if (fault === null) return resolve(secured);
+          reject(new CertificateRefused(fault));
+        } catch (error) {
+          reject(error);
+        }
         secured.destroy();
-        reject(new CertificateRefused(fault));
       });
     });
   });
@@ -82,10 +87,11 @@ function connected(socket: net.Socket): Promise<void> {
 
 function optionsOf(leg: LegSnapshot): tls.ConnectionOptions {
   const { trust, clientCertificate } = leg;
+  const verified = "caCerts" in trust;
   return {
     servername: trust.serverName,
-    rejectUnauthorized: trust.kind === "store",
-    ...(trust.kind === "store" && { ca: [...trust.caCerts] }),
+    rejectUnauthorized: verified,
+    ...(verified && { ca: [...trust.caCerts] }),
     ...(clientCertificate && {
       cert: clientCertificate.certPem,
       key: clientCertificate.keyPem,
@@ -103,7 +109,11 @@ function faultOf(
   const certificate = secured.getPeerCertificate();
   const fingerprint = certificate?.fingerprint256;
   if (!fingerprint) return "certificate could not be verified";
-  if (trust.kind !== "pin") return null;
+  if ("caCerts" in trust) {
+    const { revocations } = trust;
+    return revocations ? revocationFault(certificate.raw, revocations) : null;
+  }
+  if (trust.kind === "none") return null;
   const sha256 = fingerprint.replaceAll(":", "").toLowerCase();
   if (sha256 !== trust.sha256) {
     return `certificate has SHA-256 ${sha256}, not the pinned one`;

@@ -1,8 +1,13 @@
+import "reflect-metadata";
+import { PemConverter } from "@peculiar/x509";
 import assert from "node:assert/strict";
+import { nameOf } from "../../tests/support/certs.ts";
 import { leg } from "../../tests/support/data_plane.ts";
+import { OpensslServer } from "../../tests/support/openssl_server.ts";
 import { Ground } from "../../tests/support/proxy_config.ts";
+import { needs } from "../../tests/support/requirements.ts";
 import { until, within } from "../../tests/support/wait.ts";
-import type { LegSnapshot } from "../port/snapshot.ts";
+import type { LegSnapshot, RevocationList } from "../port/snapshot.ts";
 import { bridge, close } from "./bridge.ts";
 import { type ByteStream, writeAll } from "./byte_stream.ts";
 import { libc } from "./libc.ts";
@@ -93,31 +98,99 @@ Deno.test("startNodeTls verifies where a client certificate keeps the leg from t
   for (const trust of bad) await assert.rejects(secured(ground, trust));
 });
 
+Deno.test("startNodeTls refuses a revoked certificate, and one that no list speaks of", async () => {
+  await using ground = await Ground.create();
+  const list = (issuer: string, serial: number): RevocationList => ({
+    issuer,
+    serials: new Map([[1, Uint8Array.of(serial)]]),
+    points: [],
+  });
+  const issuer = nameOf(ground.authority.pem);
+  const trust = (...revocations: RevocationList[]) => ({
+    kind: "authorities" as const,
+    serverName: "localhost",
+    caCerts: [ground.authority.pem],
+    revocations,
+  });
+  // The ground's certificate is the first that its authority signed.
+  const good = trust(list(issuer, 3), list("30", 2));
+  const { server, stream, raw } = await secured(ground, good);
+  stream.close();
+  server.close();
+  close(raw);
+  const cases: [LegSnapshot["trust"], RegExp][] = [
+    [trust(list(issuer, 3), list(issuer, 2)), /revoked .*serial number 02/],
+    [trust(list("30", 2)), /not covered/],
+    [trust(), /not covered/],
+    [{ ...good, caCerts: [] }, /could not be verified/],
+    [{ ...good, serverName: "x.test" }, /could not be verified/],
+  ];
+  for (const [trust, message] of cases) {
+    await assert.rejects(secured(ground, trust), (error) => {
+      assert.ok(error instanceof CertificateRefused, String(error));
+      assert.match(error.message, message);
+      return true;
+    });
+  }
+});
+
+needs(
+  ["openssl"],
+  "startNodeTls refuses a copy of a good certificate by somebody who has not its key",
+  async () => {
+    await using ground = await Ground.create();
+    const { authority, certificate } = ground;
+    const other = await authority.issue(["other.test"]);
+    // openssl compares no more than the public halves: so the one of the certificate, beside another secret.
+    const secret = pkcs8(other.keyPem);
+    const forged = `${ground.folder}/forged.key`;
+    const POINT = 65;
+    await Deno.writeTextFile(
+      forged,
+      PemConverter.encode(
+        Uint8Array.of(
+          ...secret.subarray(0, -POINT),
+          ...pkcs8(certificate.keyPem).subarray(-POINT),
+        ),
+        "PRIVATE KEY",
+      ),
+    );
+    const trust = {
+      kind: "authorities",
+      serverName: "localhost",
+      caCerts: [authority.pem],
+    } as const;
+    for (const version of ["-tls1_2", "-tls1_3"]) {
+      for (const key of [certificate.keyFile, forged]) {
+        await using server = await OpensslServer.start(
+          ...["-cert", certificate.certFile, "-key", key, version],
+        );
+        const raw = await server.connect();
+        const started = startNodeTls(raw, leg(server.port, { trust }));
+        if (key === forged) {
+          await assert.rejects(within("refused", started), CertificateRefused);
+        } else {
+          (await within("handshake", started)).close();
+        }
+        close(raw);
+      }
+    }
+  },
+);
+
 Deno.test("startNodeTls shows the leg's client certificate to the backend", async () => {
   await using ground = await Ground.create();
   const { authority, certificate } = ground;
   const client = await authority.issue(["mailferry"], { usage: "client" });
   const { certFile, keyFile } = certificate;
-  const child = new Deno.Command("openssl", {
-    args: [
-      ...["s_server", "-accept", "127.0.0.1:0", "-naccept", "2"],
-      ...["-cert", certFile, "-key", keyFile, "-CAfile", authority.file],
-      ...["-Verify", "1", "-verify_return_error"],
-    ],
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  let output = "";
-  const collect = async (from: ReadableStream<Uint8Array>) => {
-    for await (const chunk of from) output += new TextDecoder().decode(chunk);
-  };
-  const collected = Promise.all([collect(child.stdout), collect(child.stderr)]);
-  await until("listening", () => /ACCEPT .*:\d+/.test(output));
-  const port = Number(/ACCEPT .*:(\d+)/.exec(output)![1]);
+  await using server = await OpensslServer.start(
+    ...["-cert", certFile, "-key", keyFile, "-CAfile", authority.file],
+    ...["-Verify", "1", "-verify_return_error"],
+  );
   const start = async (more: Partial<LegSnapshot>) => {
-    const raw = await Deno.connect({ hostname: "127.0.0.1", port });
-    const stream = await startNodeTls(raw, leg(port, { trust: ANY, ...more }));
+    const raw = await server.connect();
+    const asked = leg(server.port, { trust: ANY, ...more });
+    const stream = await startNodeTls(raw, asked);
     return { stream, raw };
   };
   const clientCertificate = {
@@ -125,7 +198,7 @@ Deno.test("startNodeTls shows the leg's client certificate to the backend", asyn
     keyPem: client.keyPem,
   };
   const { stream, raw } = await within("with", start({ clientCertificate }));
-  await until("seen", () => /subject=CN = mailferry/.test(output));
+  await until("seen", () => /subject=CN = mailferry/.test(server.output));
   stream.close();
   close(raw);
   // TLS 1.3 tells of the missing certificate only after the client's part of the handshake.
@@ -136,9 +209,6 @@ Deno.test("startNodeTls shows the leg's client certificate to the backend", asyn
     assert.equal(count, null);
   }, () => {});
   await without;
-  await child.stdin.close();
-  await child.status;
-  await collected;
 });
 
 Deno.test("a NodeStream that nobody reads stops the backend", async () => {
@@ -222,3 +292,7 @@ Deno.test("closing the connection under startNodeTls ends its handshake", async 
   await assert.rejects(within("ended", started));
   close(server);
 });
+
+function pkcs8(pem: string): Uint8Array {
+  return new Uint8Array(PemConverter.decode(pem)[0]!);
+}

@@ -41,14 +41,35 @@ export interface ListenerSnapshot {
   readonly byRecipient?: true;
 }
 
-/** How the certificate of a TLS leg is judged. `pin` is the SHA-256 of the exact certificate, lower-case hex. */
+/** The certificates that one authority has revoked, as of one of its lists (RFC 5280 section 5). */
+export interface RevocationList {
+  /** DER of the authority's name, in hex. */
+  readonly issuer: string;
+  /**
+   * Serial numbers without zeros in front: by their length in octets, sorted, one behind the other.
+   * It is looked up in as it is, since a list may have very many.
+   */
+  readonly serials: ReadonlyMap<number, Uint8Array>;
+  /** Where the list speaks only of certificates with one of these distribution points: DER of their names. */
+  readonly points: readonly Uint8Array[];
+}
+
+/** A certificate that an authority has signed. */
+interface VerifiedTrust {
+  readonly serverName: string;
+  /** PEM of the authorities that may have signed the certificate. */
+  readonly caCerts: readonly string[];
+  /** Absent where revocation does not count; else a certificate that none of them speaks of is refused. */
+  readonly revocations?: readonly RevocationList[];
+}
+
+/**
+ * How the certificate of a TLS leg is judged. `store` are authorities of this host, `authorities`
+ * the destination's own; `pin` is the SHA-256 of the exact certificate, lower-case hex.
+ */
 export type LegTrust =
-  | {
-    readonly kind: "store";
-    readonly serverName: string;
-    /** PEM of the authorities that may have signed the certificate. */
-    readonly caCerts: readonly string[];
-  }
+  | VerifiedTrust & { readonly kind: "store" }
+  | VerifiedTrust & { readonly kind: "authorities" }
   | {
     readonly kind: "pin";
     readonly serverName: string;

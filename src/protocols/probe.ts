@@ -124,18 +124,37 @@ async function likelyCause(
       ? `nothing listens on ${where}: check host and port, and whether the server runs`
       : `${where} does not answer: a firewall or a wrong address`;
   }
+  const { trust } = leg;
+  // The verification that comes with revocation does not say what it found.
+  if ("caCerts" in trust && trust.revocations && UNVERIFIED.test(message)) {
+    const { revocations: _, ...plain } = trust;
+    const trial = await tryLeg({ ...leg, trust: plain }, timeout);
+    if (!trial.ok) message = trial.message;
+  }
   return certificateCause(leg, message) ??
     await variantCause(leg, Math.min(timeout, VARIANT_MS)) ??
     `${where} is reachable but does not speak ${leg.protocol} as the leg expects`;
 }
 
+/** What `startNodeTls` says of a certificate; a handshake that was cut off looks the same. */
+const UNVERIFIED = /^(?!no answer in time).*could not be verified/;
+
 /** The TLS library's words for a certificate that it does not accept; they differ by its release. */
 function certificateCause(leg: LegSnapshot, message: string): string | null {
-  const { serverName } = leg.trust;
+  const { serverName, kind } = leg.trust;
+  const [signers, mend] = kind === "authorities"
+    ? [
+      "an authority in tls_ca_file",
+      "add the authority there, and those between it and the certificate where the backend does not show them",
+    ]
+    : [
+      "an authority that this host trusts",
+      "name the authority (tls_ca_file), or set tls_pinned_cert_sha256",
+    ];
   const causes: [RegExp, string][] = [
     [
       /UnknownIssuer/,
-      "the certificate is not signed by an authority that this host trusts: add the authority (SSL_CERT_FILE), or set tls_pinned_cert_sha256",
+      `the certificate is not signed by ${signers}: ${mend}`,
     ],
     [
       /NotValidForName|not valid for name/,
@@ -151,9 +170,16 @@ function certificateCause(leg: LegSnapshot, message: string): string | null {
       "the certificate is marked as an authority (CA:TRUE), as self-made ones often are: set tls_pinned_cert_sha256",
     ],
     [
-      // A handshake that was cut off looks the same.
-      /^(?!no answer in time).*could not be verified/,
-      `the certificate is not signed by an authority that this host trusts, or is not for ${serverName}`,
+      /was revoked by its authority/,
+      "the certificate is in tls_crl_file: the backend needs another one",
+    ],
+    [
+      /not covered by tls_crl_file/,
+      "tls_crl_file has no list of the authority that signed the certificate: add the list of each that signs for backends",
+    ],
+    [
+      UNVERIFIED,
+      `the certificate is not signed by ${signers}, or is not for ${serverName}`,
     ],
     [
       /not the pinned one/,

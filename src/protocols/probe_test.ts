@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { nameOf } from "../../tests/support/certs.ts";
 import { leg } from "../../tests/support/data_plane.ts";
 import {
   type BackendOptions,
@@ -161,6 +162,64 @@ Deno.test("probeLeg names what is wrong with a certificate", async () => {
     })),
     /another certificate than the pinned one/,
   );
+});
+
+Deno.test("probeLeg names what is wrong with a certificate of an authority of the destination's own", async () => {
+  const tls = "implicit";
+  await using stranger = await Ground.create();
+  const own = (ground: Ground, more: object = {}) => ({
+    tls,
+    trust: { ...verified(ground), kind: "authorities", ...more },
+  } as const);
+  const good = await probe({ tls }, (ground) => own(ground));
+  assert.ok(good.ok, JSON.stringify(good));
+  const list = (ground: Ground, serial: Uint8Array) => ({
+    issuer: nameOf(ground.authority.pem),
+    serials: new Map([[serial.length, serial]]),
+    points: [],
+  });
+  // The ground's certificate is the first that its authority signed.
+  const revoked = Uint8Array.of(2);
+  const listed = await probe(
+    { tls },
+    (ground) =>
+      own(ground, { revocations: [list(ground, revoked.map(() => 9))] }),
+  );
+  assert.ok(listed.ok, JSON.stringify(listed));
+  const cases: [(ground: Ground) => object, RegExp][] = [
+    [
+      () => ({ caCerts: [stranger.authority.pem] }),
+      /not signed by an authority in tls_ca_file: add/,
+    ],
+    [
+      (ground) => ({ revocations: [list(ground, revoked)] }),
+      /^the certificate is in tls_crl_file/,
+    ],
+    [
+      () => ({ revocations: [list(stranger, revoked)] }),
+      /^tls_crl_file has no list of the authority/,
+    ],
+    [
+      (ground) => ({
+        revocations: [list(ground, revoked)],
+        caCerts: [stranger.authority.pem],
+      }),
+      /not signed by an authority in tls_ca_file: add/,
+    ],
+    [
+      (ground) => ({
+        revocations: [list(ground, revoked)],
+        serverName: "other.test",
+      }),
+      /^the certificate is not for other\.test/,
+    ],
+  ];
+  for (const [more, expected] of cases) {
+    assert.match(
+      await cause({ tls }, (ground) => own(ground, more(ground))),
+      expected,
+    );
+  }
 });
 
 Deno.test("probeLeg names a certificate that is marked as an authority", async () => {

@@ -171,15 +171,21 @@ Deno.test("a leg's certificate is verified, pinned or not, as the destination sa
   const good = await authority.issue(["backend.test"]);
   const wrongName = await authority.issue(["other.test"]);
   const authorityCert = await authority.selfSigned("backend.test");
-  const stranger = await (await Authority.create(
+  const elsewhere = await Authority.create(
     await Deno.makeTempDir({ dir: ground.folder }),
-  )).issue(["backend.test"]);
+  );
+  const stranger = await elsewhere.issue(["backend.test"]);
+  const strangerName = await elsewhere.issue(["other.test"]);
+  const own = { tls_ca_file: elsewhere.file };
   const colons = (hex: string) => hex.toUpperCase().match(/../g)!.join(":");
   const cases: [string, Certificate, Table, boolean][] = [
     ["verified", good, {}, true],
     ["wrong name", wrongName, {}, false],
     ["unknown authority", stranger, {}, false],
     ["CA:TRUE", authorityCert, {}, false],
+    ["own authority", stranger, own, true],
+    ["own authority, wrong name", strangerName, own, false],
+    ["own authority, in place of the host's", good, own, false],
     ["pinned", good, { tls_pinned_cert_sha256: good.sha256 }, true],
     ["pinned CA:TRUE", authorityCert, {
       tls_pinned_cert_sha256: colons(authorityCert.sha256),

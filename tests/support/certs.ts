@@ -7,14 +7,24 @@ const DAY = 86_400_000;
 const SERVER_AUTH = "1.3.6.1.5.5.7.3.1";
 const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
 
-export interface Certificate {
+/** What a server needs. */
+export interface KeyPair {
   readonly certPem: string;
   readonly keyPem: string;
+}
+
+export interface Certificate extends KeyPair {
   /** SHA-256 of the DER form in lower-case hex: what a pin names. */
   readonly sha256: string;
   /** Paths of the two PEM files. */
   readonly certFile: string;
   readonly keyFile: string;
+}
+
+/** DER of a certificate's subject in hex: how a revocation list of that authority names it. */
+export function nameOf(certPem: string): string {
+  const { subjectName } = new x509.X509Certificate(certPem);
+  return new Uint8Array(subjectName.toArrayBuffer()).toHex();
 }
 
 export class Authority {
@@ -29,17 +39,25 @@ export class Authority {
     readonly file: string,
   ) {}
 
-  static async create(folder: string): Promise<Authority> {
+  /** `until`: when it expires, in place of the usual date. */
+  static async create(folder: string, until?: Date): Promise<Authority> {
     const issuer = `CN=Test authority ${crypto.randomUUID().slice(0, 8)}`;
     const keys = await newKeys();
     const cert = await x509.X509CertificateGenerator.createSelfSigned({
       ...validity(),
+      ...until && {
+        notBefore: new Date(until.getTime() - 7 * DAY),
+        notAfter: until,
+      },
       serialNumber: "01",
       name: issuer,
       keys,
       extensions: [
         new x509.BasicConstraintsExtension(true, 0, true),
-        new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign, true),
+        new x509.KeyUsagesExtension(
+          x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign,
+          true,
+        ),
       ],
     });
     const pem = cert.toString("pem") + "\n";
@@ -51,7 +69,12 @@ export class Authority {
   /** An end-entity certificate for DNS names and IP addresses; the first is the file name too. */
   issue(
     names: readonly string[],
-    options: { file?: string; usage?: "server" | "client" } = {},
+    options: {
+      file?: string;
+      usage?: "server" | "client";
+      /** Where its revocation list is to be had. */
+      listedAt?: string;
+    } = {},
   ): Promise<Certificate> {
     const usage = options.usage === "client" ? CLIENT_AUTH : SERVER_AUTH;
     const serial = (this.#serial++).toString(16).padStart(2, "0");
@@ -69,9 +92,31 @@ export class Authority {
             new x509.BasicConstraintsExtension(false, undefined, true),
             new x509.SubjectAlternativeNameExtension(names.map(generalName)),
             new x509.ExtendedKeyUsageExtension([usage]),
+            ...options.listedAt === undefined
+              ? []
+              : [new x509.CRLDistributionPointsExtension([options.listedAt])],
           ],
         }),
     );
+  }
+
+  /** A list (PEM) of the certificates that this authority has revoked. */
+  async revoke(
+    revoked: readonly Certificate[],
+    options: { until?: Date; extensions?: x509.Extension[] } = {},
+  ): Promise<string> {
+    const crl = await x509.X509CrlGenerator.create({
+      issuer: this.issuer,
+      thisUpdate: new Date(Date.now() - 2 * DAY),
+      nextUpdate: options.until ?? new Date(Date.now() + DAY),
+      entries: revoked.map(({ certPem }) => ({
+        serialNumber: new x509.X509Certificate(certPem).serialNumber,
+      })),
+      extensions: options.extensions ?? [],
+      signingAlgorithm: ALGORITHM,
+      signingKey: this.keys.privateKey,
+    });
+    return x509.PemConverter.encode(crl.rawData, "X509 CRL") + "\n";
   }
 
   /** What `openssl req -x509` makes: self-signed and marked CA:TRUE. */

@@ -2,7 +2,7 @@
  * An IMAP server in this process that misbehaves on demand, stage by stage, and remembers what it was
  * told: addresses of a PROXY header, fields of ID, credentials, commands.
  */
-import type { Certificate } from "./certs.ts";
+import type { KeyPair } from "./certs.ts";
 import {
   loginCredentials,
   saslCredentials,
@@ -59,7 +59,7 @@ export interface SeenConnection {
 export interface BackendOptions {
   readonly name: string;
   readonly tls?: "implicit" | "starttls" | "plain";
-  readonly certificate?: Certificate;
+  readonly certificate?: KeyPair;
   /** Expect a PROXY v2 header on every connection. */
   readonly proxy?: boolean;
   /** Pre-login words; AUTH= and STARTTLS are part of it where wanted. */

@@ -20,6 +20,13 @@ function* eachLeg(
   }
 }
 
+function tlsLegs({ protocol: legs }: DestinationDraft): Protocol[] {
+  return PROTOCOLS.filter((protocol) => {
+    const tls = legs?.[protocol]?.tls;
+    return tls !== undefined && tls !== "plain";
+  });
+}
+
 const legPath = (name: string, protocol: Protocol, key: string) => [
   "destination",
   name,
@@ -62,10 +69,7 @@ export const serverNameForAddress: Rule = (draft, issues) => {
       host === undefined || !isAddress(host) ||
       destination.tls_server_name !== undefined
     ) continue;
-    const legs = PROTOCOLS.filter((protocol) => {
-      const tls = destination.protocol?.[protocol]?.tls;
-      return tls !== undefined && tls !== "plain";
-    });
+    const legs = tlsLegs(destination);
     if (legs.length === 0) continue;
     issues.problem(
       ["destination", name, "tls_server_name"],
@@ -89,6 +93,31 @@ export const clientCertificatePair: Rule = (draft, issues) => {
         cert ? "tls_client_cert" : "tls_client_key"
       } is set: give both or neither`,
     );
+  }
+};
+
+/** What `tls_ca_file` and `tls_crl_file` have to be beside each other key that says what is believed. */
+export const authoritiesCount: Rule = (draft, issues) => {
+  for (const [name, destination] of eachDestination(draft)) {
+    const { tls_pinned_cert_sha256: pin, tls_allow_invalid_certs: any } =
+      destination;
+    for (const key of ["tls_ca_file", "tls_crl_file"] as const) {
+      if (destination[key] === undefined) continue;
+      const path = ["destination", name, key];
+      if (pin !== undefined) {
+        issues.problem(
+          path,
+          "has no meaning beside tls_pinned_cert_sha256, with which no authority is asked: remove one of them",
+        );
+      } else if (any === true) {
+        issues.problem(
+          path,
+          "has no meaning beside tls_allow_invalid_certs, with which nothing is verified: remove one of them",
+        );
+      } else if (tlsLegs(destination).length === 0) {
+        issues.warn(path, "has no effect: no leg uses TLS");
+      }
+    }
   }
 };
 

@@ -17,6 +17,7 @@ export const RULES: readonly Rule[] = [
   destinations.plaintextLeg,
   destinations.serverNameForAddress,
   destinations.clientCertificatePair,
+  destinations.authoritiesCount,
   destinations.invalidCertificates,
   routing.defaultDestination,
   routing.passThroughDestination,

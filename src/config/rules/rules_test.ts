@@ -191,6 +191,70 @@ const CASES: readonly Case[] = [
     ),
   },
   {
+    rule: "tls_ca_file does not stand beside a pin",
+    bad: base(
+      'host = "new.example.com"',
+      `host = "new.example.com"\ntls_ca_file = "ca.pem"\ntls_pinned_cert_sha256 = "${
+        "a0".repeat(32)
+      }"`,
+    ),
+    says: [
+      "destination.new.tls_ca_file: ",
+      "no meaning beside tls_pinned_cert_sha256",
+    ],
+    good: base(
+      'host = "new.example.com"',
+      'host = "new.example.com"\ntls_ca_file = "ca.pem"',
+    ),
+  },
+  {
+    rule: "tls_ca_file does not stand beside tls_allow_invalid_certs",
+    bad: base(
+      'host = "new.example.com"',
+      'host = "new.example.com"\ntls_ca_file = "ca.pem"\ntls_allow_invalid_certs = true',
+    ),
+    says: [
+      "destination.new.tls_ca_file: ",
+      "no meaning beside tls_allow_invalid_certs",
+    ],
+    good: base(
+      'host = "new.example.com"',
+      'host = "new.example.com"\ntls_ca_file = "ca.pem"\ntls_allow_invalid_certs = false',
+    ),
+  },
+  {
+    rule: "tls_crl_file does not stand beside a pin",
+    bad: base(
+      'host = "new.example.com"',
+      `host = "new.example.com"\ntls_crl_file = "ca.crl"\ntls_pinned_cert_sha256 = "${
+        "a0".repeat(32)
+      }"`,
+    ),
+    says: [
+      "destination.new.tls_crl_file: ",
+      "no meaning beside tls_pinned_cert_sha256",
+    ],
+    good: base(
+      'host = "new.example.com"',
+      'host = "new.example.com"\ntls_crl_file = "ca.crl"',
+    ),
+  },
+  {
+    rule: "tls_crl_file does not stand beside tls_allow_invalid_certs",
+    bad: base(
+      'host = "new.example.com"',
+      'host = "new.example.com"\ntls_crl_file = "ca.crl"\ntls_allow_invalid_certs = true',
+    ),
+    says: [
+      "destination.new.tls_crl_file: ",
+      "no meaning beside tls_allow_invalid_certs",
+    ],
+    good: base(
+      'host = "new.example.com"',
+      'host = "new.example.com"\ntls_crl_file = "ca.crl"\ntls_allow_invalid_certs = false',
+    ),
+  },
+  {
     rule: "colons in a pin stand between pairs",
     bad: base(
       'host = "new.example.com"',
@@ -420,6 +484,11 @@ const WARNED: readonly [string, string, string][] = [
       'host = "new.example.com"\ntls_allow_invalid_certs = true',
     ),
     "destination.new.tls_allow_invalid_certs: any certificate is accepted",
+  ],
+  [
+    "authorities without TLS",
+    `${BASE}[destination.plain]\nhost = "p.test"\ntls_ca_file = "ca.pem"\nprotocol.smtp = {port = 25, tls = "plain"}\n`,
+    "destination.plain.tls_ca_file: has no effect: no leg uses TLS",
   ],
   [
     "ignore_client_order",

@@ -1,6 +1,7 @@
+import { isDeepStrictEqual } from "node:util";
 import { type Difference, differences } from "../../config/document/diff.ts";
 import { fingerprint } from "../../config/document/fingerprint.ts";
-import { type Json, toJson } from "../../config/document/json.ts";
+import type { Json } from "../../config/document/json.ts";
 import { effectiveLogLevel, type Env } from "../../config/environment.ts";
 import { formatProblem } from "../../config/issues.ts";
 import { openDocument } from "../../config/load.ts";
@@ -39,7 +40,7 @@ export interface LiveParts {
   readonly file: string;
   readonly saved: SavedConfiguration;
   readonly overrides: Overrides;
-  readonly inForce: () => Pick<InForce, "put">;
+  readonly inForce: () => InForce;
   /** Told around each reload of the file, for the service manager. */
   readonly reloading: (underWay: boolean) => void;
 }
@@ -109,9 +110,9 @@ export class LiveConfiguration implements LiveConfig, OverrideHost {
   ): Promise<Changed> {
     return this.exclusively(async () => {
       const current = this.#candidate.document;
-      const wanted = toJson(edit(toJson(current)));
+      const wanted = edit(structuredClone(current));
       const before = fingerprint(current);
-      if (!force && isSame(wanted, current)) {
+      if (!force && isDeepStrictEqual(wanted, current)) {
         const note = "nothing has changed";
         return { changed: false, note, before, after: before };
       }
@@ -201,8 +202,8 @@ export class LiveConfiguration implements LiveConfig, OverrideHost {
   /** What the file says must not silently take the place of what the API was told. */
   #refuseConflict(wanted: Json | null): void {
     const { document } = this.#candidate;
-    const isChanged = !isSame(document, this.#fileDocument);
-    if (!isChanged || isSame(document, wanted)) return;
+    const isChanged = !isDeepStrictEqual(document, this.#fileDocument);
+    if (!isChanged || isDeepStrictEqual(document, wanted)) return;
     const paths = differences(wanted ?? undefined, document)
       .map(({ path }) => path);
     throw new ControlError(
@@ -346,11 +347,7 @@ function withStopped(
 }
 
 function candidateOf({ document, config, resources }: Opened): Candidate {
-  return { document: toJson(document), config, resources };
-}
-
-function isSame(a: Json | undefined, b: Json | undefined): boolean {
-  return fingerprint(a) === fingerprint(b);
+  return { document: document as Json, config, resources };
 }
 
 /** Whatever cannot be bound or opened is a reason to refuse a change. */
