@@ -5,12 +5,14 @@ import {
   listener,
   snapshot,
 } from "../../tests/support/data_plane.ts";
+import { nameOf } from "../../tests/support/certs.ts";
+import { FakeImapBackend } from "../../tests/support/fake_imap_backend.ts";
 import { ImapClient } from "../../tests/support/imap_client.ts";
 import { freePorts } from "../../tests/support/ports.ts";
 import { Ground } from "../../tests/support/proxy_config.ts";
 import { until, within } from "../../tests/support/wait.ts";
 import { libc } from "../net/libc.ts";
-import type { LegSnapshot } from "../port/snapshot.ts";
+import type { LegSnapshot, LegTrust } from "../port/snapshot.ts";
 import type { LineProtocol, Login } from "../protocols/protocol.ts";
 import { ImapFrontend } from "../protocols/imap/front.ts";
 import { Secret } from "../sasl/credentials.ts";
@@ -176,6 +178,47 @@ for (const stage of BACKEND_STAGES) {
     });
   });
 }
+
+Deno.test("a leg whose certificate another authority has come to sign is verified with all, whatever it is verified by", async () => {
+  await using ground = await Ground.create();
+  const { authority, certificate } = ground;
+  await using before = await Ground.create();
+  const client = await before.authority.issue(["proxy"], { usage: "client" });
+  const { certPem, keyPem } = client;
+  const listed: Extract<LegTrust, { kind: "store" }> = {
+    kind: "store",
+    serverName: "localhost",
+    caCerts: [before.authority.pem],
+    revocations: [
+      { issuer: nameOf(authority.pem), serials: new Map(), points: [] },
+    ],
+  };
+  const { revocations: __, ...plain } = listed;
+  const cases: Partial<LegSnapshot>[] = [
+    { trust: plain },
+    { trust: plain, clientCertificate: { certPem, keyPem } },
+    { trust: listed },
+  ];
+  for (const more of cases) {
+    await using backend = new FakeImapBackend({
+      name: "old",
+      tls: "implicit",
+      certificate,
+    });
+    const [port] = freePorts(1);
+    using _plane = await DataPlane.start(
+      1,
+      snapshot(
+        [listener(port!)],
+        [leg(backend.port, { tls: "implicit", ...more })],
+        [certificate],
+        { trustRoots: [before.authority.pem, authority.pem] },
+      ),
+    );
+    using client = await ImapClient.plain({ port: port! });
+    assert.equal((await client.transact("LOGIN alice secret")).status, "OK");
+  }
+});
 
 Deno.test("a client that does not take the answer to its login is given up", async () => {
   const closed = Promise.withResolvers<never>();

@@ -172,7 +172,8 @@ async function openTrusted(
     return await open(core, protocol, session, attempt, context);
   } catch (error) {
     const outdated = error instanceof BackendFailure &&
-      error.stage === "tls" && /UnknownIssuer/.test(error.message);
+      error.stage === "tls" &&
+      /UnknownIssuer|could not be verified/.test(error.message);
     if (!outdated) throw error;
     attempt.leg?.close();
     core.wantRoot(leg);
