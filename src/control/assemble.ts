@@ -19,6 +19,7 @@ import {
   limitSettings,
   resolverSettings,
 } from "./settings.ts";
+import { NO_CAPS } from "./served.ts";
 import { SlotPool } from "./slots.ts";
 import { Supervisor, type SupervisorEvents } from "./supervisor.ts";
 
@@ -112,9 +113,9 @@ export function assemble(
       holds.delay(account, seconds);
       await told;
     },
-    configure(next) {
+    configure({ config: next, caps }) {
       maxConnections.current = connectionLimits(next);
-      slots.configure(maxConnections.current);
+      slots.configure(maxConnections.current, caps.maxConnections);
       limits.configure(limitSettings(next));
       resolver.configure(resolverSettings(next), parts.store);
       provideGauges(parts, next);
@@ -125,7 +126,7 @@ export function assemble(
       );
     },
   };
-  parts.configure(config);
+  parts.configure({ config, caps: NO_CAPS });
   return parts;
 }
 

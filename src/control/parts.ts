@@ -1,4 +1,3 @@
-import type { Config } from "../config/schema.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Resolver } from "../route/resolver.ts";
@@ -7,6 +6,7 @@ import type { Breakers } from "./breakers.ts";
 import type { Holds } from "./holds.ts";
 import type { Limits } from "./limits.ts";
 import type { SessionRegistry } from "./registry.ts";
+import type { Served } from "./served.ts";
 import type { SlotPool } from "./slots.ts";
 import type { Supervisor } from "./supervisor.ts";
 
@@ -26,7 +26,7 @@ export interface Parts {
   /** Hold an account's logins; resolves once every worker knows. */
   hold(account: string, seconds: number): Promise<void>;
   /** Give every part the settings of a new configuration, and `store` to the resolver. */
-  configure(config: Config): void;
+  configure(served: Pick<Served, "config" | "caps">): void;
   /** How an account appears in administrative lines. */
   readonly shorten: (identifier: string) => string;
 }

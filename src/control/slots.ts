@@ -17,10 +17,19 @@ class Pool {
   readonly leases = new Map<number, Lease>();
   reclaiming: Promise<void> | null = null;
 
-  get free(): number {
+  get granted(): number {
     let granted = 0;
     for (const lease of this.leases.values()) granted += lease.granted;
-    return this.limit - granted;
+    return granted;
+  }
+
+  get free(): number {
+    return this.limit - this.granted;
+  }
+
+  get mayHoldSpare(): boolean {
+    return this.reclaiming !== null ||
+      [...this.leases.values()].some((lease) => lease.mayHoldSpare);
   }
 }
 
@@ -31,6 +40,7 @@ class Pool {
  */
 export class SlotPool {
   #pools = new Map<string, Pool>();
+  #overall = Infinity;
 
   constructor(
     /** Asks a worker for the unused slots of a listener; see `reclaimSlots`. */
@@ -41,12 +51,19 @@ export class SlotPool {
     private readonly clock: Clock,
   ) {}
 
-  /** The limits of a new configuration, by listener. What is in use stays counted. */
-  configure(limits: ReadonlyMap<string, number>): void {
+  /**
+   * The limits of a new configuration, by listener, and of all listeners together. What is in use stays
+   * counted.
+   */
+  configure(
+    limits: ReadonlyMap<string, number>,
+    overall: number | null = null,
+  ): void {
+    this.#overall = overall ?? Infinity;
     for (const listener of limits.keys()) this.#pool(listener);
     for (const [listener, pool] of this.#pools) {
       pool.limit = limits.get(listener) ?? 0;
-      if (pool.free < 0 && this.#someMayHoldSpare(pool)) {
+      if (pool.free < 0 && pool.mayHoldSpare) {
         void this.#callBack(listener, pool);
       }
       this.#tidy(listener, pool);
@@ -62,8 +79,16 @@ export class SlotPool {
     const pool = this.#pools.get(listener);
     if (!pool) return 0;
     const count = this.#take(pool, worker, want);
-    if (count > 0 || !this.#someMayHoldSpare(pool)) return count;
-    return this.#callBack(listener, pool)
+    if (count > 0) return count;
+    // Where all listeners together are full, another one's unused slots are as good.
+    const short = pool.free > 0
+      ? [...this.#pools]
+      : [[listener, pool] as const];
+    const holding = short.filter(([, each]) => each.mayHoldSpare);
+    if (holding.length === 0) return 0;
+    return Promise.all(
+      holding.map(([name, each]) => this.#callBack(name, each)),
+    )
       .then(() => this.#take(pool, worker, want));
   }
 
@@ -88,7 +113,7 @@ export class SlotPool {
   /** Slots that workers hold, used or not. */
   granted(listener: string): number {
     const pool = this.#pools.get(listener);
-    return pool ? pool.limit - pool.free : 0;
+    return pool?.granted ?? 0;
   }
 
   #pool(listener: string): Pool {
@@ -98,9 +123,10 @@ export class SlotPool {
   }
 
   #take(pool: Pool, worker: number, want: number): number {
-    const { free } = pool;
+    const free = Math.min(pool.free, this.#overallFree());
     if (free <= 0) return 0;
-    const scarce = free <= pool.limit * SCARCE_SHARE || free < 2 * want;
+    const limit = Math.min(pool.limit, this.#overall);
+    const scarce = free <= limit * SCARCE_SHARE || free < 2 * want;
     const count = scarce ? 1 : want;
     const lease = pool.leases.get(worker) ??
       { granted: 0, mayHoldSpare: false };
@@ -110,9 +136,11 @@ export class SlotPool {
     return count;
   }
 
-  #someMayHoldSpare(pool: Pool): boolean {
-    return pool.reclaiming !== null ||
-      [...pool.leases.values()].some((lease) => lease.mayHoldSpare);
+  #overallFree(): number {
+    let free = this.#overall;
+    if (free === Infinity) return free;
+    for (const pool of this.#pools.values()) free -= pool.granted;
+    return free;
   }
 
   /** One round for all who wait. */

@@ -98,3 +98,16 @@ Deno.test("SlotPool.configure changes limits under open connections", () => {
   assert.equal(pool.grant(0, "imaps", 1), 1, "one was still open");
   assert.equal(pool.grant(0, "imaps", 1), 0);
 });
+
+Deno.test("SlotPool holds a limit of all listeners together, and calls their unused slots back for it", async () => {
+  const { pool, unused } = setup(100);
+  const limits = new Map([["imaps", 100], ["pop3s", 100]]);
+  pool.configure(limits, 30);
+  assert.equal(pool.grant(0, "imaps", 15), 15);
+  for (let i = 0; i < 15; i++) assert.equal(pool.grant(1, "pop3s", 1), 1);
+  unused.set(0, 4);
+  assert.equal(await pool.grant(1, "pop3s", 1), 1);
+  assert.equal(pool.granted("imaps"), 11);
+  pool.configure(limits, null);
+  assert.equal(pool.grant(1, "pop3s", 17), 17);
+});

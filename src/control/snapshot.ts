@@ -24,6 +24,8 @@ import { limitsSnapshot } from "./settings.ts";
 export interface SnapshotParts {
   readonly generation: number;
   readonly served: Served;
+  /** How many share what is limited for all together. */
+  readonly workers: number;
   /** For names without a certificate. */
   readonly selfSigned: { readonly certPem: string; readonly keyPem: string };
   /** The addresses that a listener binds, free ports already chosen. */
@@ -74,7 +76,20 @@ export function buildSnapshot(parts: SnapshotParts): WorkerSnapshot {
     proxyTtl: server.proxy_ttl,
     ...recipientRouting(config),
     ...(limits && { limits }),
+    ...pacing(parts),
   };
+}
+
+function pacing(
+  { served: { caps }, workers }: SnapshotParts,
+): Pick<WorkerSnapshot, "paces"> {
+  const share = (perSecond: number | null) =>
+    perSecond === null ? null : perSecond / workers;
+  const paces = {
+    connections: share(caps.connectionRate),
+    logins: share(caps.loginRate),
+  };
+  return paces.connections === null && paces.logins === null ? {} : { paces };
 }
 
 function recipientRouting(

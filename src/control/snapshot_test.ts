@@ -29,6 +29,7 @@ function build(text = BASE, more: Partial<SnapshotParts> = {}) {
   return buildSnapshot({
     generation: 3,
     served: servedAsIs(configOf(text), resources()),
+    workers: 2,
     selfSigned: SELF_SIGNED,
     bind: () => [{ hostname: "127.0.0.1", port: 1993 }],
     trustRoots: ["root a", "root b"],

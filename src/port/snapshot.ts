@@ -197,4 +197,9 @@ export interface WorkerSnapshot {
   readonly recipients?: RecipientRouting;
   /** Absent where nothing is limited. */
   readonly limits?: LimitsSnapshot;
+  /** How many a second this worker may let through, null for all; absent where none is set. */
+  readonly paces?: {
+    readonly connections: number | null;
+    readonly logins: number | null;
+  };
 }

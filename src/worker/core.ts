@@ -10,6 +10,7 @@ import type { Port } from "../port/port.ts";
 import type { LegSnapshot, WorkerSnapshot } from "../port/snapshot.ts";
 import { BreakerView } from "./breaker_view.ts";
 import { LimitGate } from "./limit_gate.ts";
+import { Pace } from "./pace.ts";
 import { Reporter } from "./reporter.ts";
 import { RouteCache } from "./route_cache.ts";
 import { Seldom } from "./seldom.ts";
@@ -49,6 +50,11 @@ export class WorkerCore {
   readonly reporter: Reporter;
   readonly slots: SlotLease;
   readonly limits: LimitGate;
+  /** How fast connections, and logins, are let through. */
+  readonly paces = {
+    connections: new Pace(this.deadlines),
+    logins: new Pace(this.deadlines),
+  };
   /** The process is shutting down: sessions finish what they are at. */
   draining = false;
   #generation: Generation | null = null;

@@ -124,6 +124,8 @@ async function establish(
 ): Promise<BackendVerdict> {
   const account = identify(core, session, login);
   await core.limits.login(session, attempt, account);
+  const turn = core.paces.logins.turn();
+  if (turn !== null) await attempt.interruptible(turn);
   await waitOutHold(core, session, attempt, account);
   const route = await lookUp(core, session, attempt, account);
   const snapshot = core.generation.snapshot;

@@ -94,6 +94,9 @@ export class Serving {
     this.core.generation = prepared;
     this.core.slots.configure(prepared.snapshot.listeners.map((l) => l.name));
     this.core.limits.configure(prepared.snapshot.limits);
+    const { connections = null, logins = null } = prepared.snapshot.paces ?? {};
+    this.core.paces.connections.configure(connections);
+    this.core.paces.logins.configure(logins);
     for (const listener of prepared.snapshot.listeners) {
       for (const address of listener.bind) {
         prepared.sockets.get(socketKey(listener, address, prepared.snapshot))!
@@ -168,6 +171,16 @@ export class Serving {
   }
 
   #accept(listener: ListenerSnapshot, connection: Deno.Conn): void {
+    const turn = this.core.paces.connections.turn();
+    if (turn === null) return this.#take(listener, connection);
+    void turn.then(() =>
+      this.core.draining
+        ? turnAway(connection)
+        : this.#take(listener, connection)
+    );
+  }
+
+  #take(listener: ListenerSnapshot, connection: Deno.Conn): void {
     const admitted = this.core.slots.take(listener.name);
     if (typeof admitted === "boolean") {
       this.#admit(listener, connection, admitted);

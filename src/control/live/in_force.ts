@@ -74,6 +74,7 @@ export class InForce {
       const snapshot = buildSnapshot({
         generation: ++this.#generation,
         served,
+        workers: parts.supervisor.size,
         selfSigned: this.selfSigned,
         bind: (name) => binds.of(name),
         probedImap: this.#probe.common,
@@ -96,7 +97,7 @@ export class InForce {
     } finally {
       binds.release();
     }
-    parts.configure(served.config);
+    parts.configure(served);
     parts.metrics.add("config_reloads");
     // Routes that workers got between their switch and this line were judged by the old configuration.
     await parts.supervisor.ask("invalidate", { identifier: null });

@@ -339,11 +339,12 @@ export class LiveConfiguration implements LiveConfig, OverrideHost {
   }
 }
 
+/** A spread would take the members alone of what may be an object of a class. */
 function withStopped(
-  { config, resources, legStates }: Served,
+  { config, resources, legStates, caps }: Served,
   stopped: ReadonlySet<string>,
 ): Served {
-  return { config, resources, legStates, stopped };
+  return { config, resources, legStates, caps, stopped };
 }
 
 function candidateOf({ document, config, resources }: Opened): Candidate {

@@ -86,6 +86,29 @@ const maxConnections = overrideKind({
     overlay.listener(key, { max_connections }),
 });
 
+const maxConnectionsOverall = overrideKind({
+  name: "maxconn-global",
+  summary: "`global`: connections of all listeners together.",
+  value: whole(1, 10_000_000),
+  base: (_, key) => key === "global" ? null : undefined,
+  lay: (overlay, _, maxConnections) =>
+    void (overlay.caps = { ...overlay.caps, maxConnections }),
+});
+
+const RATES = { connections: "connectionRate", logins: "loginRate" } as const;
+
+const rateLimit = overrideKind({
+  name: "rate-limit",
+  summary:
+    "`connections` or `logins`: how many a second at most; those that come sooner wait for their turn.",
+  value: whole(1, 1_000_000),
+  base: (_, key) => Object.hasOwn(RATES, key) ? null : undefined,
+  lay(overlay, key, perSecond) {
+    const cap = RATES[key as keyof typeof RATES];
+    overlay.caps = { ...overlay.caps, [cap]: perSecond };
+  },
+});
+
 function hasListener(config: Config, key: string): boolean {
   return Object.hasOwn(config.listener, key);
 }
@@ -96,4 +119,6 @@ export const overrideKinds: readonly OverrideKind[] = [
   serverState,
   frontend,
   maxConnections,
+  maxConnectionsOverall,
+  rateLimit,
 ];

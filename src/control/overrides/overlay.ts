@@ -6,7 +6,13 @@ import type {
   ListenerConfig,
 } from "../../config/schema.ts";
 import type { ProtocolName } from "../../port/snapshot.ts";
-import { type LegAdminState, legName, type Served } from "../served.ts";
+import {
+  type Caps,
+  type LegAdminState,
+  legName,
+  NO_CAPS,
+  type Served,
+} from "../served.ts";
 
 /** A configuration that is being changed by overrides; the one it began with stays as it is. */
 export class Overlay implements Served {
@@ -14,6 +20,7 @@ export class Overlay implements Served {
   resources: Resources;
   readonly stopped = new Set<string>();
   readonly legStates = new Map<string, LegAdminState>();
+  caps: Caps = NO_CAPS;
 
   constructor(config: Config, resources: Resources) {
     this.config = config;
