@@ -1,4 +1,6 @@
+import { isPassThrough } from "../config/protocols.ts";
 import type { Config } from "../config/schema.ts";
+import { withoutDetail } from "../protocols/smtp/envelope.ts";
 import { eachSpokenLeg } from "./spoken_legs.ts";
 import {
   InvalidIdentifier,
@@ -66,6 +68,13 @@ export async function explainRoute(
     ? `no usable mapping: default destination ${route.destination}`
     : `mapped to ${route.destination}`;
   tell("lookup", `${found} (${cached ? "cached" : parts.store.source})`);
+  const mailbox = route.isDefault ? mailboxOf(account, config) : null;
+  if (mailbox !== null) {
+    const mail = await parts.resolver.resolve(mailbox);
+    if ("destination" in mail && !mail.isDefault) {
+      tell("mail", `for ${mailbox}, which is mapped to ${mail.destination}`);
+    }
+  }
   const legs = eachSpokenLeg(config, route.destination);
   for (const { protocol, leg, forwarding } of legs) {
     const state = parts.breakers.stateOf(route.destination, protocol);
@@ -73,7 +82,9 @@ export async function explainRoute(
     tell(
       protocol,
       leg === undefined
-        ? "no leg: logins are refused"
+        ? `no leg: ${
+          isPassThrough(protocol) ? "mail is put off" : "logins are refused"
+        }`
         : `${target} port ${leg.port}, tls ${leg.tls}, forwarding ${forwarding}, ${
           state === "closed" ? "in service" : "down"
         }`,
@@ -90,4 +101,14 @@ export async function explainRoute(
     ? `destination ${route.destination} is down`
     : null;
   return end(route.destination, refused);
+}
+
+/** The account that a recipient's mail is for where the recipient itself has no mapping; null for no other. */
+function mailboxOf(account: string, config: Config): string | null {
+  const byRecipient = Object.values(config.listener).some(({ route }) =>
+    route === "recipient"
+  );
+  return byRecipient
+    ? withoutDetail(account, config.routing.recipient_delimiter)
+    : null;
 }

@@ -9,6 +9,7 @@ import { ControlError } from "./api.ts";
 import { Limits } from "./limits.ts";
 import { Breakers } from "./breakers.ts";
 import { Holds } from "./holds.ts";
+import { explainRoute } from "./explain.ts";
 import type { Parts } from "./parts.ts";
 import { Plane, type PlaneHost } from "./plane.ts";
 import { SessionRegistry } from "./registry.ts";
@@ -314,6 +315,32 @@ Deno.test("Plane.explain goes through the steps of a login", async () => {
   const bob = await plane.explain("bob@example.com");
   assert.equal(bob.refused, null);
   assert.match(JSON.stringify(bob.steps), /default destination old/);
+  const routed = {
+    ...CONFIG,
+    listener: {
+      mail: {
+        ...CONFIG.listener["imap"]!,
+        protocol: "lmtp" as const,
+        route: "recipient" as const,
+      },
+    },
+  };
+  const detail = await explainRoute("alice+box@example.com", parts, routed);
+  assert.deepEqual(detail.steps.find(({ step }) => step === "mail"), {
+    step: "mail",
+    result: "for alice@example.com, which is mapped to new",
+  });
+  const none = await explainRoute("bob+box@example.com", parts, routed);
+  assert.ok(none.steps.every(({ step }) => step !== "mail"));
+  const last = none.steps.at(-1);
+  assert.deepEqual(last, { step: "lmtp", result: "no leg: mail is put off" });
+  const { mail } = routed.listener;
+  const bridged = { mail: { ...mail, route: "passthrough" as const } };
+  const past = await explainRoute("bob@example.com", parts, {
+    ...routed,
+    listener: bridged,
+  });
+  assert.ok(past.steps.every(({ step }) => step !== "lmtp"));
   const bad = await plane.explain("a b");
   assert.equal(bad.destination, null);
   assert.ok(bad.refused);
