@@ -1,7 +1,6 @@
-import { isDeepStrictEqual } from "node:util";
 import { type Difference, differences } from "../../config/document/diff.ts";
 import { fingerprint } from "../../config/document/fingerprint.ts";
-import type { Json } from "../../config/document/json.ts";
+import { type Json, toJson } from "../../config/document/json.ts";
 import { effectiveLogLevel, type Env } from "../../config/environment.ts";
 import { formatProblem } from "../../config/issues.ts";
 import { openDocument } from "../../config/load.ts";
@@ -40,7 +39,7 @@ export interface LiveParts {
   readonly file: string;
   readonly saved: SavedConfiguration;
   readonly overrides: Overrides;
-  readonly inForce: () => InForce;
+  readonly inForce: () => Pick<InForce, "put">;
   /** Told around each reload of the file, for the service manager. */
   readonly reloading: (underWay: boolean) => void;
 }
@@ -110,9 +109,9 @@ export class LiveConfiguration implements LiveConfig, OverrideHost {
   ): Promise<Changed> {
     return this.exclusively(async () => {
       const current = this.#candidate.document;
-      const wanted = edit(structuredClone(current));
+      const wanted = toJson(edit(toJson(current)));
       const before = fingerprint(current);
-      if (!force && isDeepStrictEqual(wanted, current)) {
+      if (!force && isSame(wanted, current)) {
         const note = "nothing has changed";
         return { changed: false, note, before, after: before };
       }
@@ -202,8 +201,8 @@ export class LiveConfiguration implements LiveConfig, OverrideHost {
   /** What the file says must not silently take the place of what the API was told. */
   #refuseConflict(wanted: Json | null): void {
     const { document } = this.#candidate;
-    const isChanged = !isDeepStrictEqual(document, this.#fileDocument);
-    if (!isChanged || isDeepStrictEqual(document, wanted)) return;
+    const isChanged = !isSame(document, this.#fileDocument);
+    if (!isChanged || isSame(document, wanted)) return;
     const paths = differences(wanted ?? undefined, document)
       .map(({ path }) => path);
     throw new ControlError(
@@ -348,7 +347,11 @@ function withStopped(
 }
 
 function candidateOf({ document, config, resources }: Opened): Candidate {
-  return { document: document as Json, config, resources };
+  return { document: toJson(document), config, resources };
+}
+
+function isSame(a: Json | undefined, b: Json | undefined): boolean {
+  return fingerprint(a) === fingerprint(b);
 }
 
 /** Whatever cannot be bound or opened is a reason to refuse a change. */

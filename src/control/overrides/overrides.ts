@@ -187,7 +187,11 @@ export class Overrides implements OverrideControl {
   /** What a later configuration has no place for is left out, and waits. */
   #lay({ config, resources }: Ground, entries: Entries): Served {
     const overlay = new Overlay(config, resources);
-    const byKind = Map.groupBy(entries.values(), ({ kind }) => kind);
+    // A leg's own comes behind that of its destination.
+    const ordered = [...entries.values()].sort((a, b) =>
+      a.key < b.key ? -1 : 1
+    );
+    const byKind = Map.groupBy(ordered, ({ kind }) => kind);
     for (const kind of this.kinds) {
       for (const { key, value } of byKind.get(kind.name) ?? []) {
         if (kind.base(config, key, resources) === undefined) continue;
