@@ -91,9 +91,28 @@ export async function loadResources(
   const adminToken = await loader.adminToken(env);
   const adminTokens = await loader.adminTokens(adminToken);
   await loader.mappings();
-  await loader.loops();
+  await refuseLoops(draft, issues, host);
   await loader.sourceAddresses();
   return { certificates, clientCertificates, trust, adminToken, adminTokens };
+}
+
+/** Destinations that are listeners of our own. */
+export async function refuseLoops(
+  draft: ConfigDraft,
+  issues: Issues,
+  host: Pick<ResourceHost, "resolve" | "localAddresses">,
+): Promise<void> {
+  const loops = await findLoops(
+    draft,
+    (name) => host.resolve(name),
+    host.localAddresses(),
+  );
+  for (const { path, listener, bind } of loops) {
+    issues.problem(
+      path,
+      `would connect the proxy to itself: listener ${listener} is bound to ${bind}`,
+    );
+  }
 }
 
 class Loader {
@@ -212,20 +231,6 @@ class Loader {
     );
     for (const problem of problems) {
       this.issues.problem(["mapping", "file", "path"], problem);
-    }
-  }
-
-  async loops(): Promise<void> {
-    const loops = await findLoops(
-      this.draft,
-      (host) => this.host.resolve(host),
-      this.host.localAddresses(),
-    );
-    for (const { path, listener, bind } of loops) {
-      this.issues.problem(
-        path,
-        `would connect the proxy to itself: listener ${listener} is bound to ${bind}`,
-      );
     }
   }
 

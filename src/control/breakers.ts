@@ -167,6 +167,20 @@ export class Breakers {
     return true;
   }
 
+  /** As if a leg had failed until it is down, or had been used with success. */
+  force(
+    destination: string,
+    protocol: ProtocolName,
+    health: "up" | "down",
+  ): void {
+    const leg = this.#legs.get(legKey(destination, protocol));
+    if (!leg) return;
+    this.#change(
+      leg,
+      (leg) => health === "up" ? clear(leg) : this.#takeDown(leg),
+    );
+  }
+
   /** Stops every timer. */
   close(): void {
     for (const leg of this.#legs.values()) leg.cancelCooldown();

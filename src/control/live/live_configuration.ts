@@ -2,10 +2,15 @@ import { type Difference, differences } from "../../config/document/diff.ts";
 import { fingerprint } from "../../config/document/fingerprint.ts";
 import { type Json, toJson } from "../../config/document/json.ts";
 import { effectiveLogLevel, type Env } from "../../config/environment.ts";
-import { formatProblem } from "../../config/issues.ts";
+import { formatProblem, Issues } from "../../config/issues.ts";
+import { RULES } from "../../config/rules/rules.ts";
 import { openDocument } from "../../config/load.ts";
 import { needsRestart } from "../../config/restart.ts";
-import type { ResourceHost, Resources } from "../../config/resources.ts";
+import {
+  refuseLoops,
+  type ResourceHost,
+  type Resources,
+} from "../../config/resources.ts";
 import type { Config } from "../../config/schema.ts";
 import { isTable } from "../../config/inspect.ts";
 import { StoreError } from "../../store/store.ts";
@@ -87,6 +92,13 @@ export class LiveConfiguration implements LiveConfig, OverrideHost {
     const done = this.#last.then(job);
     this.#last = done.catch(() => {});
     return done;
+  }
+
+  async problems(config: Config): Promise<readonly string[]> {
+    const issues = new Issues("runtime", () => null);
+    for (const rule of RULES) rule(config, issues, this.live.env);
+    await refuseLoops(config, issues, resourceHost);
+    return issues.problems.map(formatProblem);
   }
 
   async put(served: Served, settle: () => Promise<void>): Promise<void> {

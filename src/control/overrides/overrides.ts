@@ -45,6 +45,8 @@ export interface OverrideHost {
   ground(): Ground;
   /** Nobody else changes what is in force while `job` runs. */
   exclusively<T>(job: () => Promise<T>): Promise<T>;
+  /** What is wrong with a configuration that overrides were laid over. */
+  problems(config: Config): Promise<readonly string[]>;
   /** Put `served` in force; `settle` is awaited before, and calls it off by throwing. */
   put(served: Served, settle: () => Promise<void>): Promise<void>;
 }
@@ -157,6 +159,10 @@ export class Overrides implements OverrideControl {
       }
     }
     const served = this.#lay(ground, next);
+    const problems = await this.host().problems(served.config);
+    if (problems.length > 0) {
+      throw new ControlError("invalid", problems.join("\n"));
+    }
     await this.host().put(served, async () => {
       const entries = [...next.values()];
       await this.state.write(NAME, `${JSON.stringify(entries, null, 2)}\n`);

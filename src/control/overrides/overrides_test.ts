@@ -27,6 +27,10 @@ class Setting implements AsyncDisposable {
   async overrides(): Promise<Overrides> {
     const host = {
       ground: () => ({ config: this.config, resources: RESOURCES }),
+      problems: ({ destination }: Config) =>
+        Promise.resolve(
+          destination["old"]?.host === "bad.example" ? ["it is bad"] : [],
+        ),
       exclusively: <T>(job: () => Promise<T>) => job(),
       put: async (served: Served, settle: () => Promise<void>) => {
         if (this.failure) throw this.failure;
@@ -154,6 +158,13 @@ Deno.test("Overrides changes nothing where one of several cannot be", async () =
   await assert.rejects(
     overrides.change([good, { ...good, kind: "weight" }], "ops"),
     refused("unknown", /weight/),
+  );
+  await assert.rejects(
+    overrides.change(
+      set("server-address", "old", { host: "bad.example" }),
+      "ops",
+    ),
+    refused("invalid", /it is bad/),
   );
   t.failure = new ControlError("invalid", "cannot bind");
   await assert.rejects(overrides.change([good], "ops"), t.failure);
