@@ -7,6 +7,7 @@ import { Authenticator } from "./auth.ts";
 import { createDispatch } from "./dispatch.ts";
 import { FakeControl } from "../../tests/support/fake_control.ts";
 import { Lockout } from "./lockout.ts";
+import { fillPath, pathParameters } from "./path.ts";
 import { routes } from "./routes.ts";
 
 const TOKEN = "0123456789abcdef0123456789abcdef";
@@ -113,12 +114,14 @@ Deno.test("dispatch hands each answer over as its schema declares", async () => 
     seconds: "5",
   };
   for (const route of routes) {
+    const inPath = pathParameters(route.path);
     const required = Object.entries(route.parameters)
-      .filter(([, { required }]) => required)
+      .filter(([name, { required }]) => required && !inPath.includes(name))
       .map(([name]) => `${name}=${query[name]}`);
     // One of two parameters is required there.
     if (route.path === "/limits") required.push("client=192.0.2.1");
-    const line = `${route.method} ${route.path}?${required.join("&")}`;
+    const path = fillPath(route.path, { id: "local" });
+    const line = `${route.method} ${path}?${required.join("&")}`;
     const { status, body, headers } = await ask(line);
     assert.equal(status, 200, line);
     assert.equal(headers.get("cache-control"), "no-store");
@@ -167,6 +170,24 @@ Deno.test("dispatch sends metrics in the form that the scraper asks for", async 
     /^text\/plain; version=0\.0\.4; /,
   );
   assert.match(plain.body, /\nmailferry_bugs_total 0\n/);
+});
+
+Deno.test("dispatch shows the authority that there is, and the chain as its clients read it", async () => {
+  const { ask, expect } = setUp("viewer");
+  const { body } = await ask("GET /pki/ca/local");
+  assert.equal(JSON.parse(body).root_common_name, "Root");
+  const chain = await expect(
+    "GET /pki/ca/local/certificates",
+    200,
+    "intermediate\nroot\n",
+  );
+  assert.equal(
+    chain.headers.get("content-type"),
+    "application/pem-certificate-chain",
+  );
+  await expect("GET /pki/ca/other", 404, "unknown authority\n");
+  await expect("GET /pki/ca/other/certificates", 404, "unknown authority\n");
+  await expect("GET /pki/ca", 404, "not found\n");
 });
 
 Deno.test("dispatch asks for the token before it looks at the path", async () => {

@@ -28,9 +28,10 @@ shortened. \`GET /audit\` has the last of them.
 and the token from the configuration file (\`--config\`, or \`PROXY_CONFIG\`); \`PROXY_ADMIN_TOKEN\` and
 \`--address\` win. Before it sends the token it checks the certificate: it has to be the one that the
 configuration names, or, after a renewal that is not loaded yet, one that the host trusts for the same
-name. Without a configured certificate the proxy makes one itself, which is accepted on a loopback
-address only. \`--cacert FILE\` verifies against other authorities, \`--insecure\` not at all. Exit codes:
-0 done, 1 refused or failed, 2 wrong usage, 3 not found, 4 unreachable.
+name. Without a configured certificate the proxy makes one itself, which is verified by the root in
+\`[server] state_dir\` where that can be read, and else accepted on a loopback address only.
+\`--cacert FILE\` verifies against other authorities, \`--insecure\` not at all. Exit codes: 0 done,
+1 refused or failed, 2 wrong usage, 3 not found, 4 unreachable.
 
 | route | role | \`mailferry ctl\` | what it does |
 |---|---|---|---|

@@ -8,6 +8,7 @@ import { healthRoutes } from "./resources/health.ts";
 import { limitRoutes } from "./resources/limits.ts";
 import { mappingRoutes } from "./resources/mappings.ts";
 import { metricsRoutes } from "./resources/metrics.ts";
+import { pkiRoutes } from "./resources/pki.ts";
 import { statsRoutes } from "./resources/stats.ts";
 import type { Route } from "./route.ts";
 
@@ -22,4 +23,5 @@ export const routes: readonly Route[] = [
   ...limitRoutes,
   ...configRoutes,
   ...auditRoutes,
+  ...pkiRoutes,
 ];

@@ -10,6 +10,7 @@ import type {
   Stats,
 } from "../control/api.ts";
 import type { AuditRecord } from "../control/audit_log.ts";
+import type { AuthorityView } from "../pki/authority.ts";
 import { PROTOCOLS } from "../config/protocols.ts";
 import type { Parameter } from "./route.ts";
 
@@ -97,6 +98,15 @@ export const explanationSchema = z.strictObject({
   refused: z.string().nullable(),
   steps: z.array(z.strictObject({ step: z.string(), result: z.string() })),
 }) satisfies z.ZodType<Explanation>;
+
+export const authoritySchema = z.strictObject({
+  id: z.string(),
+  name: z.string(),
+  root_common_name: z.string(),
+  intermediate_common_name: z.string(),
+  root_certificate: z.string(),
+  intermediate_certificate: z.string(),
+}) satisfies z.ZodType<AuthorityView>;
 
 export const auditSchema = z.strictObject({
   audit: z.array(z.strictObject({

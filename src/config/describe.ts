@@ -120,7 +120,9 @@ function certificateRows(resources: Resources): string[][] {
     certificate.subjects.join(" "),
     `until ${certificate.notAfter.toISOString().slice(0, 10)}`,
   ]);
-  return rows.length > 0 ? rows : [["self-signed, made at start"]];
+  return rows.length > 0
+    ? rows
+    : [["signed by the local authority (mailferry trust)"]];
 }
 
 function mappingRow(config: Config): string[] {

@@ -22,7 +22,7 @@ Deno.test("runCheck prints what would be served, and warnings apart", async () =
     "    new  imap  starttls  new.example.com:143  forwarding proxy  verified as new.example.com",
     "",
     "certificates",
-    "  self-signed, made at start",
+    "  signed by the local authority (mailferry trust)",
     "",
     "mappings",
     "  file mappings.tsv  normalize none  default destination when the store fails",

@@ -1,6 +1,7 @@
 /** What the control plane can be asked to do, by the management API and later by other front doors. */
 import type { LiveConfig } from "./api_config.ts";
 import type { OverrideControl } from "./api_overrides.ts";
+import type { AuthorityView } from "../pki/authority.ts";
 import type { MetricView } from "../observe/metrics.ts";
 import type { EndReason, SessionStage } from "../port/messages.ts";
 import type { ProtocolName } from "../port/snapshot.ts";
@@ -149,4 +150,6 @@ export interface ControlPlane {
   /** Every counter and gauge, as of now. */
   metrics(): Promise<readonly MetricView[]>;
   explain(identifier: string): Promise<Explanation>;
+  /** The certificate authority of this name, made where it is first asked for. */
+  authority(id: string): Promise<AuthorityView>;
 }

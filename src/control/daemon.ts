@@ -28,7 +28,7 @@ import {
 import { Overrides } from "./overrides/overrides.ts";
 import type { Parts } from "./parts.ts";
 import { Plane, type Process } from "./plane.ts";
-import { createSelfSigned } from "./self_signed.ts";
+import { SelfMade } from "./self_made.ts";
 import { StateDir } from "./state_dir.ts";
 import { ServiceManager } from "./systemd.ts";
 
@@ -92,9 +92,7 @@ export class Daemon implements Process {
     );
     const audit = new AuditLog((line) => log.write(line));
     const store = await openStore(config, log);
-    const selfSigned = await createSelfSigned([
-      config.server.hostname ?? "localhost",
-    ]);
+    const selfMade = new SelfMade(state, log);
     const parts = assemble(
       config,
       store.store,
@@ -123,11 +121,12 @@ export class Daemon implements Process {
         served: () => inForce.served!.config,
         config: live,
         overrides,
+        selfMade,
         process: () => daemon,
       }),
       audit,
     );
-    const inForce: InForce = new InForce(parts, env, selfSigned, [
+    const inForce: InForce = new InForce(parts, env, selfMade, [
       new StoreFacility(parts, store),
       admin,
     ], () => live.renew());

@@ -1,6 +1,7 @@
 import { mappingTargetFault } from "../config/mapping_targets.ts";
 import type { Config } from "../config/schema.ts";
 import type { MetricView } from "../observe/metrics.ts";
+import type { AuthorityView } from "../pki/authority.ts";
 import type { EndReason, KickTarget } from "../port/messages.ts";
 import {
   checkIdentifier,
@@ -27,6 +28,7 @@ import type { OverrideControl } from "./api_overrides.ts";
 import { explainRoute } from "./explain.ts";
 import type { LimitEntry } from "./limits.ts";
 import type { Parts } from "./parts.ts";
+import type { SelfMade } from "./self_made.ts";
 
 /** Longer lists of who is counted are cut: the worst come first. */
 const MOST_LIMITS_SHOWN = 1000;
@@ -44,6 +46,7 @@ export interface PlaneHost {
   served(): Config;
   readonly config: LiveConfig;
   readonly overrides: OverrideControl;
+  readonly selfMade: Pick<SelfMade, "view">;
   process(): Process;
 }
 
@@ -60,6 +63,10 @@ export class Plane implements ControlPlane {
 
   get overrides(): OverrideControl {
     return this.host.overrides;
+  }
+
+  authority(id: string): Promise<AuthorityView> {
+    return this.host.selfMade.view(id);
   }
 
   readiness(): Readiness {

@@ -26,8 +26,10 @@ export interface SnapshotParts {
   readonly served: Served;
   /** How many share what is limited for all together. */
   readonly workers: number;
-  /** For names without a certificate. */
-  readonly selfSigned: { readonly certPem: string; readonly keyPem: string };
+  /** For names without a certificate; null where there are none. */
+  readonly selfMade:
+    | { readonly certPem: string; readonly keyPem: string }
+    | null;
   /** The addresses that a listener binds, free ports already chosen. */
   readonly bind: (listener: string) => readonly SocketAddress[];
   /** All authorities that legs are verified with, PEM. */
@@ -67,7 +69,7 @@ export function buildSnapshot(parts: SnapshotParts): WorkerSnapshot {
     masterUserSeparators: config.routing.master_user_separators,
     jwtUsernameClaim: config.oauth.jwt_username_claim,
     capabilities: buildCapabilities(config, parts.probedImap),
-    certificates: buildCertificates(resources, parts.selfSigned),
+    certificates: buildCertificates(resources, parts.selfMade),
     trustRoots: parts.trustRoots,
     minTlsVersion: config.tls.protocols.min_version,
     bridgeIdle: server.bridge_idle,
@@ -206,18 +208,14 @@ function trustOf(
   };
 }
 
-/** The self-signed certificate comes last and only where some name would find none. */
+/** The self-made certificate comes last: other names find another one. */
 function buildCertificates(
   resources: Resources,
-  selfSigned: SnapshotParts["selfSigned"],
+  selfMade: SnapshotParts["selfMade"],
 ): CertificateSnapshot[] {
   const certificates: CertificateSnapshot[] = resources.certificates.map((
     { certPem, keyPem, subjects, isDefault },
   ) => ({ certPem, keyPem, names: subjects, isDefault }));
-  const complete = certificates.length === 1 ||
-    certificates.some((c) => c.isDefault);
-  if (!complete) {
-    certificates.push({ ...selfSigned, names: [], isDefault: false });
-  }
-  return certificates;
+  if (selfMade === null) return certificates;
+  return [...certificates, { ...selfMade, names: [], isDefault: false }];
 }

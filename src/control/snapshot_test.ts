@@ -5,7 +5,7 @@ import { BASE, configOf } from "../config/testing.ts";
 import { servedAsIs } from "./served.ts";
 import { buildSnapshot, type SnapshotParts } from "./snapshot.ts";
 
-const SELF_SIGNED = { certPem: "self-signed", keyPem: "key" };
+const SELF_MADE = { certPem: "self-made", keyPem: "key" };
 
 function resources(
   certificates: { subjects: string[]; isDefault?: boolean }[] = [],
@@ -30,7 +30,7 @@ function build(text = BASE, more: Partial<SnapshotParts> = {}) {
     generation: 3,
     served: servedAsIs(configOf(text), resources()),
     workers: 2,
-    selfSigned: SELF_SIGNED,
+    selfMade: null,
     bind: () => [{ hostname: "127.0.0.1", port: 1993 }],
     trustRoots: ["root a", "root b"],
     rootOf: () => undefined,
@@ -145,17 +145,17 @@ Deno.test("buildSnapshot adds the client certificate to every leg of its destina
   assert.equal(destinations["old"]!.legs.imap!.clientCertificate, undefined);
 });
 
-Deno.test("buildSnapshot adds the self-signed certificate only where a name would find none", () => {
-  const names = (parts: Resources) =>
-    build(BASE, { served: servedAsIs(configOf(BASE), parts) }).certificates.map(
-      (c) => c.certPem,
-    );
-  assert.deepEqual(names(resources()), ["self-signed"]);
-  assert.deepEqual(names(resources([{ subjects: ["a"] }])), ["cert a"]);
-  const two = [{ subjects: ["a"] }, { subjects: ["b"] }];
-  assert.deepEqual(names(resources(two)), ["cert a", "cert b", "self-signed"]);
-  const chosen = [two[0]!, { subjects: ["b"], isDefault: true }];
-  assert.deepEqual(names(resources(chosen)), ["cert a", "cert b"]);
+Deno.test("buildSnapshot puts the self-made certificate behind the others", () => {
+  const two = resources([{ subjects: ["a"] }, { subjects: ["b"] }]);
+  const served = servedAsIs(configOf(BASE), two);
+  const names = (more: Partial<SnapshotParts>) =>
+    build(BASE, { served, ...more }).certificates.map((c) => c.certPem);
+  assert.deepEqual(names({}), ["cert a", "cert b"]);
+  assert.deepEqual(names({ selfMade: SELF_MADE }), [
+    "cert a",
+    "cert b",
+    "self-made",
+  ]);
 });
 
 Deno.test("buildSnapshot takes what was probed only where that is asked for", () => {

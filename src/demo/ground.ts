@@ -1,7 +1,7 @@
 /** What a demonstration lays out: two mail servers, and in its folder everything that the proxy reads. */
 import { X509Certificate } from "node:crypto";
 import { stringify } from "smol-toml";
-import { createSelfSigned } from "../control/self_signed.ts";
+import { createSelfSigned } from "../pki/self_signed.ts";
 import { ImapBackend } from "./imap_backend.ts";
 import { Mailbox } from "./mailbox.ts";
 import { HOST, type Place } from "./place.ts";

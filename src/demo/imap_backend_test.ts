@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { ImapClient, plain } from "../../tests/support/imap_client.ts";
 import { tuneListeners } from "../net/nodelay.ts";
-import { createSelfSigned } from "../control/self_signed.ts";
+import { createSelfSigned } from "../pki/self_signed.ts";
 import { ImapBackend } from "./imap_backend.ts";
 import { Mailbox } from "./mailbox.ts";
 

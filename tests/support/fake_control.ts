@@ -174,6 +174,20 @@ export class FakeControl implements ControlPlane {
   }
 
   // deno-lint-ignore require-await
+  async authority(id: string) {
+    this.#asked("authority", id);
+    if (id !== "local") throw new ControlError("unknown", "unknown authority");
+    return {
+      id,
+      name: "Authority",
+      root_common_name: "Root",
+      intermediate_common_name: "Intermediate",
+      root_certificate: "root\n",
+      intermediate_certificate: "intermediate\n",
+    };
+  }
+
+  // deno-lint-ignore require-await
   async explain(identifier: string) {
     this.#asked("explain", identifier);
     return {

@@ -108,7 +108,7 @@ export const certificates: Rule = (draft, issues) => {
   if (secure && draft.tls?.certificate && declared.length === 0) {
     issues.warn(
       ["tls", "certificate"],
-      "no certificate is declared: clients get a self-signed one, made at each start",
+      "no certificate is declared: clients get one that the local authority signs, whose root they have to trust first (mailferry trust)",
     );
   }
 };

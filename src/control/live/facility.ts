@@ -3,7 +3,7 @@ import type { Served } from "../served.ts";
 /** What a facility is to be ready for. */
 export interface Coming {
   readonly served: Served;
-  /** What clients without SNI get, and so the management API. */
+  /** What the management API serves. */
   readonly certificate: { readonly certPem: string; readonly keyPem: string };
   /** Read again what is kept in memory of files beside the configuration. */
   readonly reread: boolean;

@@ -8,7 +8,7 @@ import { ImapProbe } from "../imap_probe.ts";
 import { newlyBound } from "../newly_bound.ts";
 import type { Parts } from "../parts.ts";
 import { RootFinder } from "../root_finder.ts";
-import type { PemPair } from "../self_signed.ts";
+import type { SelfMade } from "../self_made.ts";
 import type { Served } from "../served.ts";
 import { buildSnapshot } from "../snapshot.ts";
 import { type Facility, prepareAll } from "./facility.ts";
@@ -40,11 +40,13 @@ export class InForce {
   constructor(
     private readonly parts: Parts,
     private readonly env: Env,
-    private readonly selfSigned: PemPair,
+    private readonly selfMade: SelfMade,
     private readonly facilities: readonly Facility[],
-    /** What was found out about a backend asks for the same served anew. */
+    /** What was found out about a backend, and a certificate that comes to its end, ask for the same served anew. */
     private readonly renew: () => void,
-  ) {}
+  ) {
+    selfMade.watch(renew);
+  }
 
   /** Null before the first `put`. */
   get served(): Served | null {
@@ -71,17 +73,20 @@ export class InForce {
       served.stopped,
     );
     try {
+      const { config, resources } = served;
+      const selfMade = await this.selfMade.certificates(config, resources);
       const snapshot = buildSnapshot({
         generation: ++this.#generation,
         served,
         workers: parts.supervisor.size,
-        selfSigned: this.selfSigned,
+        selfMade: selfMade?.listeners ?? null,
         bind: (name) => binds.of(name),
         probedImap: this.#probe.common,
         trustRoots: readTrustRoots(this.env),
         rootOf: this.#roots.rootOf,
       });
-      const certificate = pickCertificate(snapshot.certificates, "")!;
+      const certificate = selfMade?.admin ??
+        pickCertificate(snapshot.certificates, "")!;
       const coming = { served, certificate, reread };
       const made = await prepareAll(this.facilities, coming);
       try {
@@ -113,8 +118,9 @@ export class InForce {
     if (leg && await this.#roots.find(leg, snapshot)) this.renew();
   }
 
-  /** Nothing more is found out about backends. */
+  /** Nothing more is found out about backends, and nothing renewed. */
   close(): void {
+    this.selfMade.close();
     this.#probe.close();
   }
 
