@@ -67,11 +67,12 @@ export async function request(
  * Which certificates are accepted, in the order in which they are tried. The configured one is
  * known from its file, so it is recognised as it is, self-signed or expired; after a renewal that
  * is not loaded yet the one in use is another, and has to satisfy the host's trust store for the
- * same names. A self-made certificate is in no file: without a configured one, any is accepted on a
- * loopback address, where only this host can answer, and none elsewhere but by the trust store.
+ * same names. A self-made certificate is in no file; the root that signed it is, for those who may
+ * read it. Without that and a configured one, any is accepted on a loopback address, where only this
+ * host can answer, and none elsewhere but by the trust store.
  */
 export function trusts(
-  { hostname, certPem }: AdminTarget,
+  { hostname, certPem, rootPem }: AdminTarget,
   { insecure, caPem, hostRoots }: Verification,
 ): LegTrust[] {
   // RFC 6066 3: an address is no server name.
@@ -80,6 +81,10 @@ export function trusts(
   if (caPem !== undefined) {
     return [{ kind: "store", serverName: hostname, caCerts: [caPem] }];
   }
+  // A self-made certificate of the management API has this name, whatever else it has.
+  const own: LegTrust[] = rootPem === undefined
+    ? []
+    : [{ kind: "store", serverName: "localhost", caCerts: [rootPem] }];
   if (certPem !== undefined) {
     const certificate = new X509Certificate(certPem);
     const sha256 = createHash("sha256")
@@ -94,8 +99,10 @@ export function trusts(
         serverName: name.replace(/^\*/, "admin"),
         caCerts: hostRoots,
       })),
+      ...own,
     ];
   }
+  if (own.length > 0) return own;
   const loopback = hostname === "localhost" || hostname === "::1" ||
     isAddress(hostname) && hostname.startsWith("127.");
   return [

@@ -35,7 +35,8 @@ Deno.test("parseAnswer refuses what is no whole answer", () => {
 
 Deno.test("trusts accepts an unknown certificate on loopback only", () => {
   const kinds = (hostname: string, insecure = false) => {
-    const target = { hostname, port: 1, token: "t", certPem: undefined };
+    const unknown = { certPem: undefined, rootPem: undefined };
+    const target = { hostname, port: 1, token: "t", ...unknown };
     return trusts(target, { insecure, caPem: undefined, hostRoots: [] })
       .map(({ kind }) => kind);
   };

@@ -3,6 +3,8 @@ import { parse } from "smol-toml";
 import { parseEndpoint } from "../config/scalars.ts";
 import type { Env } from "../config/environment.ts";
 import { ROLES } from "../config/tokens.ts";
+import { AUTHORITY_FILE } from "../pki/authority.ts";
+import { rootIn } from "../pki/kept_authority.ts";
 import { CtlError, type CtlIo, exits } from "./io.ts";
 
 export interface AdminTarget {
@@ -11,6 +13,8 @@ export interface AdminTarget {
   readonly token: string;
   /** The certificate that the API is configured with, when it is known. */
   readonly certPem: string | undefined;
+  /** The root of the proxy's own authority, when it may be read. */
+  readonly rootPem: string | undefined;
 }
 
 export interface TargetOptions {
@@ -47,10 +51,12 @@ export async function findAdmin(
     );
   }
   const certPem = await readCertificate(document, io);
-  return { ...parseAddress(address), token, certPem };
+  const rootPem = await readRoot(document, io);
+  return { ...parseAddress(address), token, certPem, rootPem };
 }
 
-async function readDocument(file: string, io: CtlIo) {
+/** A configuration file as plain TOML. Throws CtlError. */
+export async function readDocument(file: string, io: CtlIo) {
   const text = await io.readFile(file).catch((error: Error) => {
     throw new CtlError(exits.usage, `cannot read ${file}: ${error.message}`);
   });
@@ -130,6 +136,18 @@ async function readCertificate(
   const path = string(serving?.["cert"]);
   // Not every user of `ctl` may read it: the rules for an unknown certificate apply then.
   return path && await io.readFile(path).catch(() => undefined);
+}
+
+/** Only root and the proxy's own user may read it: others go by the rules for an unknown certificate. */
+export async function readRoot(
+  document: Record<string, unknown>,
+  io: CtlIo,
+): Promise<string | undefined> {
+  const folder = string(table(document["server"])["state_dir"]);
+  if (folder === undefined) return undefined;
+  const text = await io.readFile(`${folder}/${AUTHORITY_FILE}`)
+    .catch(() => "");
+  return rootIn(text) ?? undefined;
 }
 
 function table(value: unknown): Record<string, unknown> {

@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
+import { certificatePem } from "../pki/certificates.ts";
+import { createChain, writeChain } from "../pki/kept_authority.ts";
 import { findAdmin } from "./admin_target.ts";
+
+const CHAIN = await createChain(new Date());
 
 const files: Record<string, string> = {
   "/c.toml": `
@@ -49,6 +53,14 @@ file = "/operator"
 role = "admin"
 file = "/unreadable"
 `,
+  "/state.toml": `
+[server]
+state_dir = "/state"
+[admin]
+bind = "127.0.0.1:1"
+bearer_token = "inline"
+`,
+  "/state/authority.pem": await writeChain(CHAIN),
   "/none.toml": "",
   "/bad.toml": "[",
   "/token": "  from-file\n",
@@ -78,12 +90,14 @@ Deno.test("findAdmin takes address, token and certificate from the file", async 
     port: 9443,
     token: "from-file",
     certPem: "PEM two",
+    rootPem: undefined,
   });
   assert.deepEqual(await find({}, { PROXY_CONFIG: "/inline.toml" }), {
     hostname: "::1",
     port: 1,
     token: "inline",
     certPem: undefined,
+    rootPem: undefined,
   });
 });
 
@@ -98,6 +112,13 @@ Deno.test("findAdmin takes of several tokens the readable one that may do most",
   assert.equal((await find({ config: "/roles.toml" })).token, "operators");
 });
 
+Deno.test("findAdmin knows the root of the proxy's own authority, and nothing else of it", async () => {
+  assert.equal(
+    (await find({ config: "/state.toml" })).rootPem,
+    certificatePem(CHAIN.root.certificate),
+  );
+});
+
 Deno.test("findAdmin lets options and the environment win", async () => {
   const env = { PROXY_ADMIN_TOKEN: "env", PROXY_CONFIG: "/c.toml" };
   assert.deepEqual(await find({ address: "admin.example.com:443" }, env), {
@@ -105,10 +126,17 @@ Deno.test("findAdmin lets options and the environment win", async () => {
     port: 443,
     token: "env",
     certPem: "PEM two",
+    rootPem: undefined,
   });
   assert.deepEqual(
     await find({ address: "[2001:db8::1]:443" }, { PROXY_ADMIN_TOKEN: "env" }),
-    { hostname: "2001:db8::1", port: 443, token: "env", certPem: undefined },
+    {
+      hostname: "2001:db8::1",
+      port: 443,
+      token: "env",
+      certPem: undefined,
+      rootPem: undefined,
+    },
   );
 });
 

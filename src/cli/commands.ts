@@ -7,6 +7,8 @@ import { check } from "./check.ts";
 import { runCtl } from "./ctl.ts";
 import { processIo } from "./io.ts";
 import { EXIT_USAGE, serve } from "./serve.ts";
+import { runTrust } from "./trust.ts";
+import { processHost } from "./trust_store.ts";
 
 const USAGE =
   `usage: mailferry [run] [--resume] CONFIG   serve; with --resume what was in force last
@@ -14,6 +16,7 @@ const USAGE =
        mailferry demo [--check]    a demonstration that needs nothing else
        mailferry ctl COMMAND       administer a running proxy; ctl --help lists the commands
        mailferry config schema     JSON Schema of the configuration
+       mailferry trust             how to trust the proxy's own authority; trust --help says more
        mailferry version
        mailferry help
 
@@ -42,6 +45,8 @@ export async function runCommand(args: readonly string[]): Promise<number> {
       return rest.join(" ") === "schema"
         ? tell(`${JSON.stringify(configJsonSchema(), null, 2)}\n`)
         : misused("config has one command: schema");
+    case "trust":
+      return await runTrust(rest, processEnv, processIo, processHost);
     case "check":
       return await withConfig(
         rest.filter((arg) => arg !== "--probe"),
