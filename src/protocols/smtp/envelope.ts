@@ -108,6 +108,14 @@ export function mailboxOf(path: string): string {
   );
 }
 
+/** The mailbox with its domain in lower case: letter case says something in the local part alone (RFC 5321 2.4). */
+export function withLowerDomain(mailbox: string): string {
+  const at = mailbox.lastIndexOf("@");
+  return at < 0
+    ? mailbox
+    : mailbox.slice(0, at) + mailbox.slice(at).toLowerCase();
+}
+
 /** The mailbox without what follows the delimiter in its local part; null where there is none. */
 export function withoutDetail(
   mailbox: string,

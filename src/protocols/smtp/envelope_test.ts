@@ -5,6 +5,7 @@ import {
   missingAt,
   parseEnvelope,
   understands,
+  withLowerDomain,
   withoutDetail,
 } from "./envelope.ts";
 
@@ -86,4 +87,9 @@ Deno.test("mailboxOf drops a source route", () => {
   assert.equal(mailboxOf("@a,@b:c@d"), "c@d");
   assert.equal(mailboxOf('"@a:b"@d'), "@a:b@d");
   assert.equal(mailboxOf('"al\\ice"@d'), "alice@d");
+});
+
+Deno.test("withLowerDomain leaves the local part alone", () => {
+  assert.equal(withLowerDomain("Al@ice@EXAMPLE.com"), "Al@ice@example.com");
+  assert.equal(withLowerDomain("Postmaster"), "Postmaster");
 });

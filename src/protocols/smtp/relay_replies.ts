@@ -30,8 +30,12 @@ export const SMUGGLED =
 export const TOO_LARGE = "552 5.3.4 Message is too large\r\n";
 /** RFC 6531 3.5. */
 export const NO_SMTPUTF8 = "553 5.6.7 Non-ASCII addresses are not possible\r\n";
-/** RFC 6152 3. */
-export const NO_8BITMIME = "554 5.6.3 Conversion to 7 bits is required\r\n";
+/**
+ * RFC 6152 3 has 554, for servers that did not offer it. It was offered here before the destination was
+ * known, and is not the next time: then the sender converts, where a lasting refusal would bounce.
+ */
+export const NO_8BITMIME =
+  "451 4.6.3 Conversion to 7 bits is required, connect again\r\n";
 /** RFC 5321 2.3.8: DATA cannot carry it, and this server has no BDAT. */
 export const LOOSE_LINE_END =
   "554 5.6.3 CR and LF are possible only as the end of a line here\r\n";

@@ -1,6 +1,10 @@
 /** Where a recipient's mail goes. */
 import { HELD, UNAVAILABLE } from "../../protocols/smtp/relay_replies.ts";
-import { mailboxOf, withoutDetail } from "../../protocols/smtp/envelope.ts";
+import {
+  mailboxOf,
+  withLowerDomain,
+  withoutDetail,
+} from "../../protocols/smtp/envelope.ts";
 import type { RouteAnswer, RouteRefused } from "../../port/messages.ts";
 import type { WorkerSnapshot } from "../../port/snapshot.ts";
 import {
@@ -19,7 +23,8 @@ export type RecipientRoute =
   | { readonly reply: string };
 
 /**
- * The identifiers that a recipient may be mapped by: whole, then without its detail. Empty when it can
+ * The identifiers that a recipient may be mapped by: whole, then without its detail, each as it came and
+ * with its domain in lower case, since senders write it as they like (RFC 5321 2.4). Empty when it can
  * have no mapping at all.
  */
 export function recipientKeys(
@@ -28,7 +33,7 @@ export function recipientKeys(
 ): readonly string[] {
   const mailbox = mailboxOf(path);
   const plain = withoutDetail(mailbox, recipients?.delimiter ?? "");
-  return [mailbox, plain].flatMap((identifier) => {
+  const keys = [mailbox, plain].flatMap((identifier) => {
     if (identifier === null) return [];
     try {
       checkIdentifier(identifier);
@@ -36,8 +41,11 @@ export function recipientKeys(
       if (error instanceof InvalidIdentifier) return [];
       throw error;
     }
-    return [normalizeIdentifier(identifier, normalize)];
+    return [identifier, withLowerDomain(identifier)].map((name) =>
+      normalizeIdentifier(name, normalize)
+    );
   });
+  return [...new Set(keys)];
 }
 
 /** Throws what cancelled the attempt, which becomes stale when one of the mappings changes. */
