@@ -200,7 +200,7 @@ export const SUBJECTS: readonly Subject[] = [
     name: "mailferry-starttls",
     title: "mailferry, STARTTLS",
     tls: "starttls",
-    filesPerSession: 4,
+    filesPerSession: 2,
     start: (scene, port) => startMailferry(scene, port, "starttls"),
   },
   {

@@ -6,7 +6,8 @@ import {
   writeAll,
 } from "./byte_stream.ts";
 import type { HandedOver } from "./line_reader.ts";
-import { shutDown, type SocketEnds } from "./shut_down.ts";
+import { shutDown } from "./shut_down.ts";
+import type { SocketEnds } from "./socket_names.ts";
 
 /**
  * Idle directions wait in a small buffer, busy ones in a large one from a free list: two large

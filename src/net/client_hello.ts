@@ -22,6 +22,8 @@ export const PROTOCOL_VERSION_ALERT = Uint8Array.of(
 /** What the first bytes of a connection are. */
 export interface FirstRecord {
   readonly kind: "tls13" | "older-tls" | "not-tls" | "ended";
+  /** Is all of the ClientHello in it? */
+  readonly whole: boolean;
   /** The bytes consumed, to be given on. */
   readonly bytes: Uint8Array;
 }
@@ -31,20 +33,27 @@ export async function readFirstRecord(
   reader: LineReader,
 ): Promise<FirstRecord> {
   const none = new Uint8Array(0);
+  const ended = { kind: "ended", whole: false, bytes: none } as const;
+  const notTls = { kind: "not-tls", whole: false, bytes: none } as const;
   const header = await reader.readBytes(1);
-  if (!header) return { kind: "ended", bytes: none };
-  if (header[0] !== HANDSHAKE_RECORD) return { kind: "not-tls", bytes: header };
+  if (!header) return ended;
+  if (header[0] !== HANDSHAKE_RECORD) return notTls;
   const rest = await reader.readBytes(4);
-  if (!rest) return { kind: "ended", bytes: header };
+  if (!rest) return ended;
   const length = rest[2]! << 8 | rest[3]!;
-  if (length > RECORD_MAX) return { kind: "not-tls", bytes: header };
+  if (length > RECORD_MAX) return notTls;
   const body = await reader.readBytes(length);
-  if (!body) return { kind: "ended", bytes: header };
+  if (!body) return ended;
   const bytes = new Uint8Array(5 + length);
   bytes.set(header);
   bytes.set(rest, 1);
   bytes.set(body, 5);
-  return { kind: offersTls13(body) ? "tls13" : "older-tls", bytes };
+  return {
+    kind: offersTls13(body) ? "tls13" : "older-tls",
+    whole: length >= 4 &&
+      length >= 4 + (body[1]! << 16 | body[2]! << 8 | body[3]!),
+    bytes,
+  };
 }
 
 function offersTls13(hello: Uint8Array): boolean {

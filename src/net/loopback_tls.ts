@@ -4,8 +4,10 @@ import { bridge, close } from "./bridge.ts";
 import type { ByteStream } from "./byte_stream.ts";
 import { PROTOCOL_VERSION_ALERT, readFirstRecord } from "./client_hello.ts";
 import type { Deadlines } from "./deadlines.ts";
-import { type LineReader } from "./line_reader.ts";
+import type { HandedOver, LineReader } from "./line_reader.ts";
 import { type Bound, listenTls } from "./listen.ts";
+import { answerHello, exchange, type Pair, type Seat } from "./seat.ts";
+import { SeatPool } from "./seat_pool.ts";
 
 /** The upgrade of a client's connection to TLS failed; `cleartext`: something else than TLS came. */
 export class UpgradeFailed extends Error {
@@ -24,14 +26,16 @@ const LINGER_MS = 1000;
 
 /**
  * Server-side TLS on a connection that is open already (STARTTLS, a PROXY header, a look at the
- * ClientHello first): the runtime cannot do that, so the raw bytes are spliced over loopback into a
- * TLS listener of our own. The two ends are paired by the connecting side's port; a connection of
- * anybody else finds no partner and is closed.
+ * ClientHello first). The runtime cannot do that, so a TLS listener of our own on loopback gives a
+ * connection whose socket is exchanged for the client's (`seat.ts`); where that cannot be, the raw
+ * bytes are spliced over loopback into it. The two ends are paired by the connecting side's port; a
+ * connection of anybody else finds no partner and is closed.
  */
 export class LoopbackTls {
   #bound: Bound;
   #claims = new Map<string, (connection: Deno.TlsConn | null) => void>();
   #unclaimed = new Map<string, Deno.TlsConn>();
+  #seats = new SeatPool(() => this.#pair());
 
   /** `host`: an address of 127.0.0.0/8; another one for each worker spreads the ephemeral ports. */
   constructor(
@@ -55,16 +59,20 @@ export class LoopbackTls {
   /** No more upgrades; upgraded connections go on. */
   close(): void {
     this.#bound.close();
+    this.#seats.close();
   }
 
   /**
    * Upgrade `raw`, whose reader has taken nothing but the handshake's first bytes, and finish the
-   * handshake. `atLeast13` refuses clients that do not offer TLS 1.3. Closes `raw` and throws UpgradeFailed on failure.
+   * handshake. `atLeast13` refuses clients that do not offer TLS 1.3. `onMoved` is told of the connection
+   * that `raw` has become before the handshake ends; closing `raw` is of no effect from then on. Closes
+   * the connection and throws UpgradeFailed on failure.
    */
   async upgrade(
     raw: ByteStream,
     reader: LineReader,
     atLeast13: boolean,
+    onMoved: (connection: Deno.TlsConn) => void,
   ): Promise<ByteStream> {
     const first = await readFirstRecord(reader);
     if (first.kind === "not-tls" || first.kind === "ended") {
@@ -85,34 +93,87 @@ export class LoopbackTls {
     );
     buffered.set(first.bytes);
     buffered.set(handed.buffered, first.bytes.length);
-    let inner: Deno.TcpConn;
+    const seat = "setNoDelay" in raw && first.whole && handed.pending === null
+      ? await this.#seats.take()
+      : null;
+    if (seat) {
+      return await this.#move(raw as Deno.TcpConn, buffered, seat, onMoved);
+    }
     try {
-      inner = await Deno.connect({ ...this.#bound.address });
+      return await this.#splice(
+        raw,
+        { ...handed, buffered },
+        await this.#pair(),
+      );
     } catch (error) {
       close(raw);
-      throw new UpgradeFailed(false, `loopback: ${(error as Error).message}`);
+      throw error;
     }
-    inner.setNoDelay(true);
-    const flow = { forward: 0, backward: 0, active: false };
-    void bridge({ stream: raw, taken: { ...handed, buffered } }, {
-      stream: inner,
-    }, flow);
-    const partner = await this.#claim(inner.localAddr as Deno.NetAddr);
-    if (!partner) {
+  }
+
+  /** Let the seat answer the hello, then give it the client's socket. */
+  async #move(
+    raw: Deno.TcpConn,
+    hello: Uint8Array,
+    seat: Seat,
+    onMoved: (connection: Deno.TlsConn) => void,
+  ): Promise<ByteStream> {
+    const { inner, partner } = seat;
+    let refused: Error | null = null;
+    const shaken = partner.handshake();
+    // Whoever waits for the answer reads the alert that there may be, and then the end.
+    shaken.catch((error) => {
+      refused = error;
+      close(partner);
+    });
+    try {
+      if (await answerHello(seat, hello, raw) && exchange(seat, raw)) {
+        raw.close();
+        close(inner);
+        onMoved(partner);
+        await shaken;
+        return partner;
+      }
+    } catch (error) {
+      close(raw);
       close(inner);
-      throw new UpgradeFailed(false, "loopback: no partner");
+      if (!refused) abandon(partner);
+      throw failedHandshake(refused ?? error);
     }
+    const taken = { buffered: new Uint8Array(0), pending: null };
+    return await this.#splice(raw, taken, seat);
+  }
+
+  async #splice(
+    raw: ByteStream,
+    taken: HandedOver,
+    { inner, partner }: Pair,
+  ): Promise<ByteStream> {
+    const flow = { forward: 0, backward: 0, active: false };
+    void bridge({ stream: raw, taken }, { stream: inner }, flow);
     try {
       await partner.handshake();
     } catch (error) {
       close(partner);
       close(inner);
-      throw new UpgradeFailed(
-        false,
-        `client's TLS handshake: ${(error as Error).message}`,
-      );
+      throw failedHandshake(error);
     }
     return new SplicedStream(partner, raw, this.deadlines);
+  }
+
+  /** A connection over loopback. Throws UpgradeFailed. */
+  async #pair(): Promise<Pair> {
+    let inner: Deno.TcpConn;
+    try {
+      inner = await Deno.connect({ ...this.#bound.address });
+    } catch (error) {
+      throw new UpgradeFailed(false, `loopback: ${(error as Error).message}`);
+    }
+    inner.setNoDelay(true);
+    const partner = await this.#claim(inner.localAddr as Deno.NetAddr);
+    if (partner) return { inner, partner };
+    close(inner);
+    throw new UpgradeFailed(false, "loopback: no partner");
   }
 
   #claim(local: SocketAddress): Promise<Deno.TlsConn | null> {
@@ -149,6 +210,13 @@ export class LoopbackTls {
       abandon(connection);
     });
   }
+}
+
+function failedHandshake(error: unknown): UpgradeFailed {
+  return new UpgradeFailed(
+    false,
+    `client's TLS handshake: ${(error as Error).message}`,
+  );
 }
 
 function pairKey(address: SocketAddress): string {

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { helloOf } from "../../tests/support/hello.ts";
 import { openssl } from "../../tests/support/openssl_client.ts";
 import { Ground } from "../../tests/support/proxy_config.ts";
 import { until, within } from "../../tests/support/wait.ts";
+import { abandon } from "./abandon.ts";
 import { close } from "./bridge.ts";
 import type { ByteStream } from "./byte_stream.ts";
 import { Deadlines } from "./deadlines.ts";
@@ -46,43 +48,108 @@ function upgrade(
   loopback: LoopbackTls,
   raw: ByteStream,
   atLeast13 = false,
+  onMoved: (connection: Deno.TlsConn) => void = () => {},
 ): Promise<ByteStream> {
-  return loopback.upgrade(raw, new LineReader(raw), atLeast13);
+  return loopback.upgrade(raw, new LineReader(raw), atLeast13, onMoved);
 }
 
-Deno.test("LoopbackTls.upgrade carries a session over the connection that was clear before", async () => {
-  await using all = await setup();
-  const [client, raw] = await loopbackPair();
-  const upgraded = upgrade(all.loopback, raw, true);
+/** The same stream as one that is no socket, so that its bytes are spliced. */
+function disguised(raw: Deno.TcpConn): ByteStream {
+  return {
+    read: (into) => raw.read(into),
+    write: (bytes) => raw.write(bytes),
+    closeWrite: () => raw.closeWrite(),
+    close: () => raw.close(),
+  };
+}
+
+/** A client's handshake on `client`, complete. */
+async function secure(
+  all: { ground: Ground },
+  client: Deno.TcpConn,
+): Promise<Deno.TlsConn> {
   const outside = await Deno.startTls(client, {
     hostname: "localhost",
     caCerts: [all.ground.authority.pem],
   });
   await within("client's handshake", outside.handshake());
-  const inside = await within("upgrade", upgraded);
-  assert.equal(all.loopback.pending, 0);
-  const into = new Uint8Array(10);
-  await outside.write(new TextEncoder().encode("ping"));
-  assert.equal(await within("ping", inside.read(into)), 4);
-  await inside.write(new TextEncoder().encode("pong!"));
-  assert.equal(await within("pong", outside.read(into)), 5);
-  // What was written last still arrives.
-  await inside.write(new TextEncoder().encode("bye"));
-  inside.close();
-  assert.equal(await within("bye", outside.read(into)), 3);
-  assert.equal(await within("end", outside.read(into)), null);
-  outside.close();
+  return outside;
+}
+
+for (const way of ["moved", "spliced"]) {
+  Deno.test(`LoopbackTls.upgrade carries a session over the connection that was clear before, ${way}`, async () => {
+    await using all = await setup();
+    const [client, raw] = await loopbackPair();
+    const { remoteAddr, localAddr } = raw;
+    let moved: Deno.TlsConn | null = null;
+    const upgraded = upgrade(
+      all.loopback,
+      way === "moved" ? raw : disguised(raw),
+      true,
+      (connection) => moved = connection,
+    );
+    const outside = await secure(all, client);
+    const inside = await within("upgrade", upgraded);
+    assert.equal(all.loopback.pending, 0);
+    assert.equal(moved, way === "moved" ? inside : null);
+    if (way === "moved") {
+      assert.deepEqual(moved!.remoteAddr, remoteAddr);
+      assert.deepEqual(moved!.localAddr, localAddr);
+      assert.throws(() => raw.close(), Deno.errors.BadResource);
+    }
+    const into = new Uint8Array(10);
+    await outside.write(new TextEncoder().encode("ping"));
+    assert.equal(await within("ping", inside.read(into)), 4);
+    await inside.write(new TextEncoder().encode("pong!"));
+    assert.equal(await within("pong", outside.read(into)), 5);
+    // What was written last still arrives.
+    await inside.write(new TextEncoder().encode("bye"));
+    inside.close();
+    assert.equal(await within("bye", outside.read(into)), 3);
+    assert.equal(await within("end", outside.read(into)), null);
+    outside.close();
+  });
+}
+
+Deno.test("LoopbackTls.upgrade gives each of many at once its own client", async () => {
+  await using all = await setup();
+  const answers = Array.from({ length: 40 }, async (_, i) => {
+    const [client, raw] = await loopbackPair();
+    let isMoved = false;
+    const upgraded = upgrade(all.loopback, raw, false, () => isMoved = true);
+    const outside = await secure(all, client);
+    const inside = await within("upgrade", upgraded);
+    await outside.write(Uint8Array.of(i));
+    const into = new Uint8Array(2);
+    assert.equal(await within("its byte", inside.read(into)), 1);
+    assert.equal(into[0], i);
+    inside.close();
+    outside.close();
+    return isMoved;
+  });
+  assert.ok((await Promise.all(answers)).every((isMoved) => isMoved));
 });
 
-Deno.test("LoopbackTls.upgrade closes the connection at last, though the client does not", async () => {
+Deno.test("LoopbackTls.upgrade ends with a moved connection that is closed in the handshake", async () => {
   await using all = await setup();
   const [client, raw] = await loopbackPair();
-  const upgraded = upgrade(all.loopback, raw);
-  const outside = await Deno.startTls(client, {
-    hostname: "localhost",
-    caCerts: [all.ground.authority.pem],
-  });
-  await within("client's handshake", outside.handshake());
+  const hello = await helloOf((port) => openssl(port));
+  await client.write(hello);
+  const { promise, resolve } = Promise.withResolvers<Deno.TlsConn>();
+  const upgraded = upgrade(all.loopback, raw, false, resolve);
+  upgraded.catch(() => {});
+  abandon(await within("the move", promise));
+  await assert.rejects(within("upgrade", upgraded), UpgradeFailed);
+  // After what the server had answered already comes the end.
+  const rest = new Response(client.readable).bytes().catch(() => null);
+  await within("end", rest);
+});
+
+Deno.test("LoopbackTls.upgrade closes a spliced connection at last, though the client does not", async () => {
+  await using all = await setup();
+  const [client, raw] = await loopbackPair();
+  const upgraded = upgrade(all.loopback, disguised(raw));
+  const outside = await secure(all, client);
   (await within("upgrade", upgraded)).close();
   all.advance(5000);
   assert.throws(() => raw.close(), Deno.errors.BadResource);
@@ -175,11 +242,7 @@ Deno.test("LoopbackTls closes a stranger's connection to its port", async () => 
     const [client, raw] = await loopbackPair();
     const upgraded = upgrade(all.loopback, raw);
     upgraded.catch(() => {});
-    const outside = await Deno.startTls(client, {
-      hostname: "localhost",
-      caCerts: [all.ground.authority.pem],
-    });
-    await within("handshake", outside.handshake());
+    const outside = await secure(all, client);
     (await upgraded).close();
     outside.close();
   } finally {

@@ -78,7 +78,12 @@ export class ClientLeg {
     let secured: ByteStream;
     this.#upgrading = true;
     try {
-      secured = await tls.upgrade(this.#stream, this.#reader, how.atLeast13);
+      secured = await tls.upgrade(
+        this.#stream,
+        this.#reader,
+        how.atLeast13,
+        (connection) => this.#stream = this.#shaking = connection,
+      );
     } catch (error) {
       if (!(error instanceof UpgradeFailed)) throw error;
       throw new SessionEnd(
@@ -87,6 +92,8 @@ export class ClientLeg {
           : "tls-failed",
         error.message,
       );
+    } finally {
+      this.#shaking = null;
     }
     this.#upgrading = false;
     this.#stream = secured;

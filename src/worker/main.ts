@@ -14,7 +14,7 @@ import type { Session } from "./session.ts";
 
 /** The worker's number and process-wide address block, from its name: `worker-3`. */
 const number = Number(self.name.split("-").at(-1));
-/** An address of its own for each process and worker spreads the ephemeral ports of the loopback splice. */
+/** An address of its own for each process and worker spreads the ephemeral ports of upgrades to TLS. */
 const loopbackHost = `127.${1 + (Deno.pid >> 8) % 250}.${1 + Deno.pid % 250}.${
   1 + number % 250
 }`;

@@ -45,7 +45,7 @@ async function serving(
 
 const IMPLICIT = [
   ["the runtime's own TLS", "1.2"],
-  ["TLS over the splice", "1.3"],
+  ["TLS by an upgrade", "1.3"],
 ] as const;
 
 for (const [way, minTlsVersion] of IMPLICIT) {

@@ -1,0 +1,77 @@
+/** Sockets of the process by the addresses of their ends, through libc. */
+import { parseAddress } from "./address.ts";
+import { libc } from "./libc.ts";
+
+// <sys/socket.h> of Linux.
+const AF_INET = 2;
+const AF_INET6 = 10;
+const SOCKADDR_MAX = 128;
+/** What an IPv4 address of an IPv6 socket begins with (RFC 4291 2.5.5.2). */
+const MAPPED = "00000000000000000000ffff";
+
+/** What a socket is found by. */
+export type SocketEnds = Pick<
+  Deno.Conn<Deno.NetAddr>,
+  "remoteAddr" | "localAddr"
+>;
+
+const address = new Uint8Array(SOCKADDR_MAX);
+const length = new Uint32Array(1);
+
+/** One name for both ends of a connection. */
+export function nameOfEnds({ remoteAddr, localAddr }: SocketEnds): string {
+  return `${endpoint(remoteAddr)} ${endpoint(localAddr)}`;
+}
+
+/** The same of a descriptor; null for all but connected sockets of TCP. Needs libc. */
+export function nameOfSocket(fd: number): string | null {
+  const calls = libc()!;
+  const peer = ask(calls.getpeername, fd);
+  const local = peer === null ? null : ask(calls.getsockname, fd);
+  return local === null ? null : `${peer} ${local}`;
+}
+
+type NameCall = NonNullable<ReturnType<typeof libc>>["getpeername"];
+
+function ask(call: NameCall, fd: number): string | null {
+  length[0] = SOCKADDR_MAX;
+  return call(fd, address, length) === 0 ? sockaddr() : null;
+}
+
+function endpoint({ hostname, port }: Deno.NetAddr): string {
+  return `${parseAddress(hostname).toHex()} ${port}`;
+}
+
+/** Of a sockaddr_in or sockaddr_in6; null for other families. */
+function sockaddr(): string | null {
+  const family = address[0]! | address[1]! << 8;
+  const port = address[2]! << 8 | address[3]!;
+  if (family === AF_INET) return `${address.subarray(4, 8).toHex()} ${port}`;
+  if (family !== AF_INET6) return null;
+  const bytes = address.subarray(8, 24);
+  const isMapped = bytes.subarray(0, 12).toHex() === MAPPED;
+  return `${(isMapped ? bytes.subarray(12) : bytes).toHex()} ${port}`;
+}
+
+/** How far from the lowest free descriptor new sockets are looked for. */
+const SEARCH_MAX = 4096;
+
+/**
+ * The descriptors of sockets that were opened just now, by their names. Looks around the lowest free
+ * number, where the system puts new ones, and not at all the descriptors of a busy process.
+ */
+export function findSockets(names: Iterable<string>): Map<string, number> {
+  const calls = libc()!;
+  const wanted = new Set(names);
+  const found = new Map<string, number>();
+  const free = calls.dup(0);
+  if (free < 0) return found;
+  calls.close(free);
+  for (let away = 1; away < SEARCH_MAX && wanted.size > 0; away++) {
+    for (const fd of [free - away, free + away]) {
+      const name = nameOfSocket(fd);
+      if (name !== null && wanted.delete(name)) found.set(name, fd);
+    }
+  }
+  return found;
+}
