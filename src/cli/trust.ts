@@ -6,7 +6,12 @@ import { configPathOf, type Env } from "../config/environment.ts";
 import { readTrustRoots } from "../net/trust_roots.ts";
 import { rootIn } from "../pki/kept_authority.ts";
 import { request } from "./admin_client.ts";
-import { findAdmin, readDocument, readRoot } from "./admin_target.ts";
+import {
+  type AdminTarget,
+  findAdmin,
+  readDocument,
+  readRoot,
+} from "./admin_target.ts";
 import { CtlError, type CtlIo, type ExitCode, exits } from "./io.ts";
 import {
   TRUST_STORES,
@@ -102,13 +107,25 @@ async function findRoot(
     throw usage("give --config FILE or --ca FILE (or set PROXY_CONFIG)");
   }
   const kept = await readRoot(await readDocument(config, io), io);
-  return kept ?? await askProxy(config, env, io);
+  if (kept !== undefined) return kept;
+  const target = await findAdmin({ config }, env, io);
+  // Any user of this host may listen on the address while the proxy does not.
+  if (options.has("install") && target.certPem === undefined) {
+    throw new CtlError(
+      exits.refused,
+      "cannot tell that it is the proxy that is asked: the root is installed from [server] state_dir, where that can be read, or --ca FILE",
+    );
+  }
+  return await askProxy(target, env);
 }
 
 /** Whoever may not read the state directory, and who has none, asks the proxy, which makes it where there is none yet. */
-async function askProxy(config: string, env: Env, io: CtlIo): Promise<string> {
+async function askProxy(
+  target: AdminTarget,
+  env: Env,
+): Promise<string> {
   const answer = await request(
-    await findAdmin({ config }, env, io),
+    target,
     { insecure: false, caPem: undefined, hostRoots: readTrustRoots(env) },
     "GET",
     "/pki/ca/local/certificates",

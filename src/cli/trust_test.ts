@@ -9,6 +9,7 @@ const INTERMEDIATE = certificatePem(CHAIN.intermediate.certificate);
 
 const files: Record<string, string> = {
   "/c.toml": '[server]\nstate_dir = "/state"\n',
+  "/stateless.toml": '[admin]\nbind = "127.0.0.1:1"\nbearer_token = "t"\n',
   "/state/authority.pem": await writeChain(CHAIN),
   "/chain.pem": INTERMEDIATE + ROOT,
   "/leaf.pem": INTERMEDIATE,
@@ -103,6 +104,10 @@ Deno.test("runTrust changes nothing where it cannot install", async () => {
   assert.equal(refused.exit, 1);
   assert.match(refused.err, /only root/);
   assert.equal(ran.length, 1);
+  const unsure = await trust("--config /stateless.toml --install");
+  assert.equal(unsure.exit, 1);
+  assert.match(unsure.err, /cannot tell that it is the proxy/);
+  assert.equal(installed.size, 0);
   const bare = await hostWith().trust("--ca /chain.pem --install");
   assert.equal(bare.exit, 1);
   assert.match(bare.err, /no update-ca-certificates or update-ca-trust/);

@@ -318,6 +318,53 @@ Deno.test("trust asks the proxy for the root where there is no state directory t
   assert.ok(trust.stdout.includes(await root(proxy)));
 });
 
+needs(
+  ["mount"],
+  "a state directory that is read-only is one clear line, at the start and later",
+  async () => {
+    await using ground = await Ground.create();
+    const state = `${ground.folder}/state`;
+    await Deno.mkdir(state);
+    const mount = async (...args: string[]) => {
+      const { success } = await new Deno.Command("mount", { args }).output();
+      assert.ok(success, `mount ${args.join(" ")}`);
+    };
+    await mount("-t", "tmpfs", "-o", "size=1m", "tmpfs", state);
+    try {
+      const { certFile: cert, keyFile: key } = ground.certificate;
+      {
+        await using proxy = await bare(ground, {
+          tls: { certificate: { main: { cert, key } } },
+        });
+        await mount("-o", "remount,ro", state);
+        const asked = await proxy.admin("GET", "/pki/ca/local");
+        assert.equal(asked.status, 500);
+        assert.match(
+          asked.body,
+          /^cannot write .*authority\.pem: Read-only file system/,
+        );
+        assert.equal((await proxy.admin("GET", "/stats")).status, 200);
+        await mount("-o", "remount,rw", state);
+        assert.equal((await proxy.admin("GET", "/pki/ca/local")).status, 200);
+        await mount("-o", "remount,ro", state);
+      }
+      const proxy = await Mailferry.spawn({
+        ground,
+        config: bareConfig(ground),
+      });
+      const { code } = await within("the end", proxy.exited);
+      await proxy[Symbol.asyncDispose]();
+      assert.equal(code, 1);
+      assert.match(
+        proxy.noise.join("\n"),
+        /^mailferry: .*server\.state_dir: cannot write to .*: Read-only file system[^\n]*$/,
+      );
+    } finally {
+      await new Deno.Command("umount", { args: [state] }).output();
+    }
+  },
+);
+
 // In a namespace of its own, so that the trust store of the host stays as it is.
 needs(
   ["mount", "unshare", "update-ca-certificates", "openssl"],

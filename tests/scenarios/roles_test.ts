@@ -90,3 +90,36 @@ Deno.test("GET /audit says who changed what, without accounts and secrets", asyn
   const last = await ask("admin", "GET", "/audit?limit=1");
   assert.equal(JSON.parse(last.body).audit.length, 1);
 });
+
+Deno.test("a reload gives and takes tokens, while the proxy serves", async () => {
+  const { stage, client, ask } = await withRoles();
+  await using _ = stage;
+  using __ = client;
+  const [, operator, admin] = ROLES.map((role) => ({
+    name: `the-${role}`,
+    role,
+    hash: `sha256:${tokenDigest(secret(role))}`,
+  }));
+  const newcomer = {
+    name: "newcomer",
+    role: "viewer",
+    hash: `sha256:${tokenDigest(secret("newcomer"))}`,
+  };
+  const demoted = { ...operator, role: "viewer" };
+  await stage.proxy.reconfigure({
+    admin: { token: [demoted, admin, newcomer] },
+  });
+  assert.equal((await ask("newcomer", "GET", "/stats")).status, 401);
+  const reload = await ask("admin", "POST", "/config/reload");
+  assert.equal(reload.status, 200, reload.body);
+  assert.equal((await ask("newcomer", "GET", "/stats")).status, 200);
+  assert.equal((await ask("viewer", "GET", "/stats")).status, 401);
+  const { status } = await ask("operator", "POST", "/cache/invalidate");
+  assert.equal(status, 403);
+
+  await stage.proxy.reconfigure({ admin: { token: [demoted, newcomer] } });
+  const refused = await ask("admin", "POST", "/config/reload");
+  assert.equal(refused.status, 400);
+  assert.match(refused.body, /admin: a token is required/);
+  assert.equal((await ask("admin", "GET", "/audit")).status, 200);
+});
