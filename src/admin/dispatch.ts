@@ -4,6 +4,7 @@ import type { AuditLog, ChangeDetail } from "../control/audit_log.ts";
 import type { LogLine } from "../port/messages.ts";
 import { allows, type Authenticator, type Principal } from "./auth.ts";
 import type { Lockout } from "./lockout.ts";
+import { readBody } from "./body.ts";
 import { readParameters } from "./parameters.ts";
 import { matchPath } from "./path.ts";
 import { AdminError, changes, defaultRefusals, type Route } from "./route.ts";
@@ -116,21 +117,24 @@ async function run(
   options: DispatchOptions,
   route: Route,
   principal: Principal | null,
-  { request, target, peer, inPath }: Ask,
+  { request, target, peer, inPath = {} }: Ask,
 ): Promise<Answer> {
   let values: Readonly<Record<string, unknown>> = {};
   let answer: Answer;
   let detail: ChangeDetail = {};
+  const headers: Record<string, string> = {};
   try {
     if (principal && !allows(principal, route.role)) {
       throw new AdminError(403, "forbidden");
     }
-    values = readParameters(route, target.rawQuery, inPath);
+    values = readParameters(route, target.rawQuery, inPath, request.headers);
+    const body = await readBody(request, route.body);
     const { control, routes, audit } = options;
     const note = (noted: ChangeDetail) => void (detail = noted);
-    const value = await route.handle(
-      { control, request, values, routes, audit, note },
-    );
+    const value = await route.handle({
+      ...{ control, request, values, routes, body, audit, note },
+      setHeader: (name, value) => void (headers[name] = value),
+    });
     answer = route.form === "json" ? json(value) : route.form === "typed"
       ? {
         status: 200,
@@ -138,6 +142,7 @@ async function run(
         result: "done",
       }
       : text(200, value as string);
+    answer = { ...answer, headers };
   } catch (error) {
     answer = refusal(options, error, route.path, route);
   }
@@ -193,7 +198,7 @@ function json(value: unknown): Answer {
 function respond(request: Request, answer: Answer): Response {
   const headers = new Headers(answer.headers);
   headers.set("content-type", answer.type);
-  headers.set("cache-control", "no-store");
+  if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
   headers.set("x-content-type-options", "nosniff");
   const body = request.method === "HEAD" ? null : `${answer.body}\n`;
   return new Response(body, { status: answer.status, headers });

@@ -16,6 +16,8 @@ interface Ask {
   token?: string | null;
   peer?: string;
   accept?: string;
+  headers?: Record<string, string>;
+  body?: string;
 }
 
 function setUp(role: Role = "admin") {
@@ -38,15 +40,16 @@ function setUp(role: Role = "admin") {
   /** The URL goes in as the server hands it over: the Request class would rewrite it. */
   const ask = async (
     line: string,
-    { token = TOKEN, peer, accept }: Ask = {},
+    { token = TOKEN, peer, accept, headers: more, body }: Ask = {},
   ) => {
     const [method, target] = line.split(" ") as [string, string];
-    const headers = new Headers();
+    const headers = new Headers(more);
     if (token !== null) headers.set("authorization", `Bearer ${token}`);
     if (accept !== undefined) headers.set("accept", accept);
     const url = `https://127.0.0.1:9443${target}`;
+    const stream = body === undefined ? null : new Response(body).body;
     const response = await dispatch(
-      { method, url, headers } as Request,
+      { method, url, headers, body: stream } as Request,
       peer ?? "192.0.2.1",
     );
     return {
@@ -107,24 +110,38 @@ Deno.test("dispatch answers each route as the contract words it", async () => {
 });
 
 Deno.test("dispatch hands each answer over as its schema declares", async () => {
-  const { ask } = setUp();
   const query: Record<string, string> = {
     identifier: "alice@example.com",
     destination: "new",
     seconds: "5",
   };
   for (const route of routes) {
+    const { ask, control } = setUp();
+    control.config.current = { server: { "@id": "x" } };
     const inPath = pathParameters(route.path);
     const required = Object.entries(route.parameters)
       .filter(([name, { required }]) => required && !inPath.includes(name))
       .map(([name]) => `${name}=${query[name]}`);
     // One of two parameters is required there.
     if (route.path === "/limits") required.push("client=192.0.2.1");
-    const path = fillPath(route.path, { id: "local" });
+    const path = fillPath(route.path, {
+      id: route.path.startsWith("/id/")
+        ? "x"
+        : route.path.startsWith("/sessions")
+        ? control.openSessions[0]!.id
+        : "local",
+      path: route.method === "PUT" ? "new" : "",
+    });
     const line = `${route.method} ${path}?${required.join("&")}`;
-    const { status, body, headers } = await ask(line);
-    assert.equal(status, 200, line);
-    assert.equal(headers.get("cache-control"), "no-store");
+    const { status, body, headers } = await ask(
+      line,
+      route.body ? { body: "{}" } : {},
+    );
+    assert.equal(status, 200, `${line}: ${body}`);
+    assert.match(headers.get("cache-control")!, /^no-store/);
+    for (const name of Object.keys(route.headers ?? {})) {
+      assert.ok(headers.has(name), `${line}: ${name}`);
+    }
     if (route.form === "typed") {
       const value = { type: headers.get("content-type"), body };
       assert.deepEqual(route.response.parse(value), value, line);
@@ -450,7 +467,7 @@ Deno.test("dispatch shows an admin who changed what, and nobody else", async () 
 
 // The contract of roles: reading is for viewers, operating for operators, the configuration for admins.
 Deno.test("every route asks for the role that it says, and for a fitting one", async () => {
-  for (const { method, path, role } of routes) {
+  for (const { method, path, role, safe } of routes) {
     const line = `${method} ${path}`;
     if (role === "public") continue;
     for (const given of ROLES) {
@@ -462,7 +479,7 @@ Deno.test("every route asks for the role that it says, and for a fitting one", a
     const configures = /^\/(config|id|load|stop)\b/.test(path);
     const expected = audits || configures && method !== "GET"
       ? "admin"
-      : method === "GET"
+      : method === "GET" || safe
       ? "viewer"
       : "operator";
     assert.equal(role, expected, line);

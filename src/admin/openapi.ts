@@ -1,6 +1,7 @@
 /** The management API as an OpenAPI 3.1 document, from the route table alone. */
 import { z } from "zod";
-import { pathParameters } from "./path.ts";
+import { BODY_LIMIT } from "./body.ts";
+import { pathParameters, restOf } from "./path.ts";
 import { contentTypes, type Route } from "./route.ts";
 
 /** The version of the API, which changes with its contract and not with the program. */
@@ -16,7 +17,9 @@ type Json = Record<string, unknown>;
 export function openapi(routes: readonly Route[]): OpenApi {
   const paths: Record<string, Json> = {};
   for (const route of routes) {
-    (paths[route.path] ??= {})[route.method.toLowerCase()] = operation(route);
+    for (const [path, operated] of operations(route)) {
+      (paths[path] ??= {})[route.method.toLowerCase()] = operated;
+    }
   }
   return {
     openapi: "3.1.0",
@@ -24,7 +27,7 @@ export function openapi(routes: readonly Route[]): OpenApi {
       title: "mailferry management API",
       version: API_VERSION,
       description:
-        "Text answers are one line with a newline. In query values `+` stands for itself.",
+        "Text answers are lines with a newline. In query values `+` stands for itself.",
     },
     servers: [{ url: "/" }],
     security: [{ bearer: [] }],
@@ -67,6 +70,13 @@ export function ownFailures(route: Route): Failure[] {
   for (const [status, summary] of Object.entries(route.failures ?? {})) {
     found.push([Number(status), summary]);
   }
+  if (route.body) {
+    found.push(
+      [400, "The body is not UTF-8"],
+      [413, `The body is larger than ${BODY_LIMIT} bytes`],
+      [415, `The content type is none of ${route.body.types.join(", ")}`],
+    );
+  }
   return merged(found);
 }
 
@@ -80,24 +90,52 @@ function merged(failures: readonly Failure[]): Failure[] {
     ]);
 }
 
-function operation(route: Route): Json {
+/** A route by each path that OpenAPI has for it: a parameter there is one segment, and never empty. */
+function operations(route: Route): [path: string, Json][] {
+  const rest = restOf(route.path);
+  if (rest === null) return [[route.path, operation(route)]];
+  const { [rest.name]: _, ...others } = route.parameters;
+  const root = { ...route, path: `${rest.base}/` as const, parameters: others };
+  const named = `${rest.base}/{${rest.name}}` as Route["path"];
+  return [
+    [root.path, operation(root as Route, "_root")],
+    [named, operation({ ...route, path: named })],
+  ];
+}
+
+function operation(route: Route, suffix = ""): Json {
   const inPath = pathParameters(route.path);
   return {
-    operationId: route.cli.verb.join("_"),
+    operationId: route.cli.verb.join("_") + suffix,
     summary: route.summary,
     ...(route.description && { description: route.description }),
     "x-role": route.role,
     "x-cli": `mailferry ctl ${route.cli.verb.join(" ")}`,
     ...(route.role === "public" && { security: [] }),
     parameters: Object.entries(route.parameters).map(([name, parameter]) => ({
-      name,
-      in: inPath.includes(name) ? "path" : "query",
-      required: parameter.required,
+      name: parameter.header ?? name,
+      in: parameter.header
+        ? "header"
+        : inPath.includes(name)
+        ? "path"
+        : "query",
+      required: parameter.required || inPath.includes(name),
       description: parameter.summary,
       schema: jsonSchema(parameter.schema),
     })),
+    ...(route.body && {
+      requestBody: {
+        description: route.body.summary,
+        required: true,
+        content: Object.fromEntries(route.body.types.map((type) => [type, {}])),
+      },
+    }),
     responses: {
-      200: { description: "Done", content: content(route) },
+      200: {
+        description: "Done",
+        ...(route.headers && { headers: headersOf(route.headers) }),
+        content: content(route),
+      },
       ...Object.fromEntries(
         merged([
           ...ownFailures(route),
@@ -111,6 +149,15 @@ function operation(route: Route): Json {
       ),
     },
   };
+}
+
+function headersOf(headers: Readonly<Record<string, string>>): Json {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, description]) => [name, {
+      description,
+      schema: { type: "string" },
+    }]),
+  );
 }
 
 function content(route: Route): Json {

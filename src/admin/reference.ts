@@ -14,7 +14,7 @@ have a role (\`[[admin.token]]\`), and a role includes those before it: a viewer
 moves accounts and ends sessions, an admin changes the configuration. The token of \`bearer_token\`,
 \`bearer_token_file\` or \`PROXY_ADMIN_TOKEN\` is an admin.
 
-Text answers are one line. A trailing slash of the path is ignored; HEAD is GET without the body. In
+Text answers are one line, and one for each problem where a configuration is refused. A trailing slash of the path is ignored; HEAD is GET without the body. In
 the query \`+\` stands for itself, as addresses have it. A malformed query and a parameter given twice
 are refused with 400, and so is an unknown parameter where something is changed, so that a misspelled
 one never widens a change; where something is read it is ignored. Every route may answer 401
@@ -50,9 +50,11 @@ export function reference(routes: readonly Route[]): string {
 function section(route: Route): string {
   const inPath = pathParameters(route.path);
   const parameters = Object.entries(route.parameters).map(
-    ([name, { required, summary }]) => {
+    ([name, { required, summary, header }]) => {
       const where = inPath.includes(name)
         ? "in the path"
+        : header !== undefined
+        ? `header \`${header}\``
         : required
         ? "required"
         : "optional";
@@ -66,9 +68,18 @@ function section(route: Route): string {
     `${route.summary}. ${route.description ?? ""}`.trim() + "\n",
     parameters &&
     `| parameter | | |\n|---|---|---|\n${parameters}`,
-    `200 answers ${answerOf(route)}\n`,
+    route.body &&
+    `The body, ${
+      route.body.types.map((type) => `\`${type}\``).join(", ")
+    }: ${route.body.summary}.\n`,
+    `200 answers ${answerOf(route)}${headersOf(route)}\n`,
     errors && `| otherwise | |\n|---|---|\n${errors}`,
-  ].filter((part) => part !== "").join("\n");
+  ].filter(Boolean).join("\n");
+}
+
+function headersOf({ headers = {} }: Route): string {
+  return Object.entries(headers)
+    .map(([name, meaning]) => ` Header \`${name}\`: ${meaning}.`).join("");
 }
 
 function answerOf(route: Route): string {
@@ -99,6 +110,7 @@ function shape(schema: z.core.JSONSchema._JSONSchema): string {
     const { items } = schema;
     return items && !Array.isArray(items) ? `[${shape(items)}, …]` : "[…]";
   }
+  if (schema.type === undefined) return "any";
   if (schema.type !== "object") return String(schema.type);
   if (schema.propertyNames && schema.additionalProperties) {
     const { propertyNames: name, additionalProperties: value } = schema;

@@ -4,18 +4,21 @@
  */
 import { z } from "zod";
 import type { Role } from "../config/tokens.ts";
-import type { ControlError, ControlPlane } from "../control/api.ts";
+import type { ControlCode, ControlPlane } from "../control/api.ts";
+import type { RequestBody } from "./body.ts";
 import type { AuditLog, ChangeDetail } from "../control/audit_log.ts";
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
-/** One parameter, of the path where `{its name}` stands in it, else of the query. */
+/** One parameter, of the path where `{its name}` stands in it, of a header, else of the query. */
 export interface Parameter {
   readonly schema: z.ZodType;
   readonly required: boolean;
   readonly summary: string;
   /** Names an account, so that audit lines carry it shortened. */
   readonly account?: true;
+  /** The request's header that has it. */
+  readonly header?: string;
 }
 
 export type Parameters = Readonly<Record<string, Parameter>>;
@@ -33,9 +36,13 @@ export interface Call<P extends Parameters = Parameters> {
   readonly request: Request;
   readonly values: Values<P>;
   readonly routes: readonly Route[];
+  /** Empty where the route declares none. */
+  readonly body: RequestBody;
   readonly audit: Pick<AuditLog, "latest">;
   /** What the audit line of this call has besides its parameters. */
   note(detail: ChangeDetail): void;
+  /** A header of the answer, which the route declares. */
+  setHeader(name: string, value: string): void;
 }
 
 type DeepReadonly<T> = T extends readonly (infer E)[]
@@ -54,8 +61,6 @@ export interface Refusal {
   readonly text?: string;
 }
 
-export type ControlCode = ControlError["code"];
-
 /** Where nothing else is declared. */
 export const defaultRefusals: Readonly<Record<ControlCode, Refusal>> = {
   invalid: { status: 400, summary: "A parameter is not acceptable" },
@@ -66,9 +71,16 @@ export const defaultRefusals: Readonly<Record<ControlCode, Refusal>> = {
   stale: { status: 412, summary: "It was changed meanwhile: read it again" },
 };
 
+/** What a request carries. */
+export interface BodyDeclaration {
+  readonly summary: string;
+  /** The content types that are taken; the first where the request names none. */
+  readonly types: readonly [string, ...string[]];
+}
+
 export interface RouteDeclaration<P extends Parameters, S extends z.ZodType> {
   readonly method: Method;
-  /** `{name}` stands for one segment, a required parameter. */
+  /** `{name}` stands for one segment, a required parameter; `{name...}` for all that follow. */
   readonly path: `/${string}`;
   readonly summary: string;
   /** Sentences for the reference page, where the summary does not say enough. */
@@ -76,18 +88,26 @@ export interface RouteDeclaration<P extends Parameters, S extends z.ZodType> {
   /** `public`: no token, also during a lockout. */
   readonly role: Role | "public";
   readonly parameters: P;
+  /** What the request carries, where it carries anything. */
+  readonly body?: BodyDeclaration;
+  /** Changes nothing although the method is not GET. */
+  readonly safe?: true;
   /** `text`: one line, sent with a newline; `typed`: a body with a content type of its own. */
   readonly form: "text" | "json" | "typed";
   /** For `typed` made by `typedResponse`. */
   readonly response: S;
+  /** Headers of the answer that mean something, with their meaning. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Which errors of the control plane can occur here, and how they are answered. */
   readonly refusals: Partial<Record<ControlCode, Refusal>>;
   /** Other error answers of the handler, by status. */
   readonly failures?: Readonly<Record<number, string>>;
   readonly cli: {
     readonly verb: readonly string[];
-    /** Parameters given by position; the others are options. */
-    readonly positional: readonly (keyof P & string)[];
+    /** Parameters given by position, and `file` for the body; the others are options. */
+    readonly positional: readonly ((keyof P & string) | "file")[];
+    /** The answer is a document, which is printed as JSON. */
+    readonly document?: true;
   };
   handle(call: Call<P>): Answered<S> | Promise<Answered<S>>;
 }
@@ -117,8 +137,8 @@ export function route<const P extends Parameters, S extends z.ZodType>(
 }
 
 /** True for a route that changes something and therefore leaves an audit line. */
-export function changes(route: Pick<Route, "method">): boolean {
-  return route.method !== "GET";
+export function changes(route: Pick<Route, "method" | "safe">): boolean {
+  return route.method !== "GET" && !route.safe;
 }
 
 /** An answer other than the declared one; `message` is its body. */

@@ -3,6 +3,7 @@ import { auditRoutes } from "./resources/audit.ts";
 import { cacheRoutes } from "./resources/cache.ts";
 import { configRoutes } from "./resources/config.ts";
 import { connectionRoutes } from "./resources/connections.ts";
+import { documentRoutes } from "./resources/document.ts";
 import { destinationRoutes } from "./resources/destinations.ts";
 import { healthRoutes } from "./resources/health.ts";
 import { limitRoutes } from "./resources/limits.ts";
@@ -22,6 +23,7 @@ export const routes: readonly Route[] = [
   ...connectionRoutes,
   ...limitRoutes,
   ...configRoutes,
+  ...documentRoutes,
   ...auditRoutes,
   ...pkiRoutes,
 ];

@@ -8,6 +8,7 @@ import type {
   MappingView,
   SessionView,
   Stats,
+  UpstreamView,
 } from "../control/api.ts";
 import type { AuditRecord } from "../control/audit_log.ts";
 import type { AuthorityView } from "../pki/authority.ts";
@@ -129,6 +130,44 @@ export const reloadedSchema = z.strictObject({
   reloaded: z.literal(true),
   note: z.string(),
 });
+
+export const changedSchema = z.strictObject({
+  changed: z.boolean(),
+  note: z.string(),
+});
+
+export const savedSchema = z.strictObject({ saved: z.string() });
+
+export const differencesSchema = z.strictObject({
+  differences: z.array(
+    z.strictObject({
+      path: z.string(),
+      file: z.unknown(),
+      running: z.unknown(),
+    }),
+  ),
+});
+
+export const adaptedSchema = z.strictObject({
+  result: z.unknown(),
+  warnings: z.array(
+    z.strictObject({
+      line: z.int().nullable(),
+      key: z.string(),
+      message: z.string(),
+    }),
+  ),
+});
+
+export const upstreamsSchema = z.array(
+  z.strictObject({
+    address: z.string(),
+    destination: z.string(),
+    protocol: protocolSchema,
+    num_requests: count,
+    fails: count,
+  }) satisfies z.ZodType<UpstreamView>,
+);
 
 /** An account, as a client would log in; the control plane normalizes it. */
 export const identifier = {

@@ -26,6 +26,14 @@ export interface AdminAnswer {
   readonly body: string;
 }
 
+export interface AdminRequest {
+  readonly method: string;
+  readonly path: string;
+  /** Values without line breaks. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
 export interface Verification {
   /** Accept whatever certificate there is. */
   readonly insecure: boolean;
@@ -39,21 +47,28 @@ export interface Verification {
 export async function request(
   target: AdminTarget,
   verification: Verification,
-  method: string,
-  path: string,
+  { method, path, headers = {}, body = "" }: AdminRequest,
 ): Promise<AdminAnswer> {
   const where = formatEndpoint(target.hostname, target.port);
   let stream: ByteStream | undefined;
   try {
     stream = await connect(target, where, trusts(target, verification));
-    const head = `${method} ${path} HTTP/1.1\r\nhost: ${where}\r\n` +
-      `authorization: Bearer ${target.token}\r\n` +
-      "accept-encoding: identity\r\nconnection: close\r\n" +
-      "content-length: 0\r\n\r\n";
+    const bytes = new TextEncoder().encode(body);
+    const lines = Object.entries({
+      host: where,
+      authorization: `Bearer ${target.token}`,
+      "accept-encoding": "identity",
+      connection: "close",
+      "content-length": String(bytes.length),
+      ...headers,
+    }).map(([name, value]) => `${name}: ${value}\r\n`);
+    const head = `${method} ${path} HTTP/1.1\r\n${lines.join("")}\r\n`;
     await writeAll(stream, new TextEncoder().encode(head));
+    // What refuses a body does not always read it: its answer says more than a failure to write.
+    await writeAll(stream, bytes).catch(() => {});
     const silent = setTimeout(close, ANSWER_MS, stream);
-    const bytes = await readAll(stream).finally(() => clearTimeout(silent));
-    return parseAnswer(bytes);
+    const answer = await readAll(stream).finally(() => clearTimeout(silent));
+    return parseAnswer(answer);
   } catch (error) {
     if (error instanceof CtlError) throw error;
     const reason = error instanceof Error ? error.message : String(error);

@@ -1,5 +1,5 @@
 /** From the words behind `mailferry ctl` to a route and its parameters. */
-import type { Route } from "../admin/route.ts";
+import type { Parameters, Route } from "../admin/route.ts";
 import { nearest } from "../config/nearest.ts";
 import { CtlError, exits } from "./io.ts";
 
@@ -90,9 +90,19 @@ function splitOptions(args: readonly string[], routes: readonly Route[]) {
   return { words, options };
 }
 
-/** The names of a route's parameters that are given as options. */
+/** What a command takes: the route's parameters, and the file with the body. */
+export function parametersOf(
+  route: Route,
+): Readonly<Record<string, Pick<Parameters[string], "required" | "summary">>> {
+  if (route.body === undefined) return route.parameters;
+  const summary =
+    `${route.body.summary}; \`-\` is standard input. The name says what it is: .toml, .json5, else JSON`;
+  return { ...route.parameters, file: { required: true, summary } };
+}
+
+/** The names of a command's parameters that are given as options. */
 export function optionsOf(route: Route): string[] {
-  return Object.keys(route.parameters)
+  return Object.keys(parametersOf(route))
     .filter((name) => !route.cli.positional.includes(name));
 }
 
@@ -139,7 +149,7 @@ function bind(
     }
     values[name] = value;
   }
-  const missing = Object.entries(route.parameters)
+  const missing = Object.entries(parametersOf(route))
     .filter(([name, { required }]) => required && !values[name])
     .map(([name]) => name.toUpperCase());
   if (missing.length > 0) throw usage(`${verb}: ${missing.join(" ")} missing`);

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { routes } from "../admin/routes.ts";
-import { globalOptions, parseArguments } from "./arguments.ts";
+import {
+  globalOptions,
+  optionsOf,
+  parametersOf,
+  parseArguments,
+} from "./arguments.ts";
 import { CtlError } from "./io.ts";
 
 function parsed(line: string) {
@@ -62,10 +67,15 @@ Deno.test("no parameter of a route is hidden behind an option of ctl itself", ()
 
 Deno.test("parseArguments binds every route by its verb", () => {
   for (const route of routes) {
-    const needed = route.cli.positional.filter((name) =>
-      route.parameters[name]!.required
+    const needed = Object.entries(parametersOf(route))
+      .filter(([, { required }]) => required).map(([name]) => name);
+    const words = needed.filter((name) => !optionsOf(route).includes(name));
+    const options = needed.filter((name) => optionsOf(route).includes(name))
+      .map((name) => `--${name}=x`);
+    const found = parseArguments(
+      [...route.cli.verb, ...words, ...options],
+      routes,
     );
-    const found = parseArguments([...route.cli.verb, ...needed], routes);
     assert.equal(found.route, route);
   }
 });

@@ -45,16 +45,20 @@ async function call(
   const target = await findAdmin(globals, env, io);
   const caPem = globals.cacert === undefined
     ? undefined
-    : await io.readFile(globals.cacert).catch((error: Error) => {
-      throw new CtlError(
-        exits.usage,
-        `cannot read ${globals.cacert}: ${error.message}`,
-      );
-    });
+    : await readFile(globals.cacert, io);
   const inPath = pathParameters(route.path);
   const path = fillPath(route.path, values);
-  const query = Object.entries(values)
-    .filter(([name]) => !inPath.includes(name))
+  const { file, ...parameters } = values;
+  const headers: Record<string, string> = {};
+  const inQuery: [name: string, value: string][] = [];
+  for (const [name, value] of Object.entries(parameters)) {
+    const { header } = route.parameters[name]!;
+    if (header !== undefined) headers[header] = value.replace(/[^ -~]/g, "?");
+    else if (!inPath.includes(name)) inQuery.push([name, value]);
+  }
+  const body = file === undefined ? undefined : await readFile(file, io);
+  if (file !== undefined) headers["content-type"] = contentType(file, route);
+  const query = inQuery
     .map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join("&");
   const answer = await request(
     target,
@@ -63,21 +67,48 @@ async function call(
       caPem,
       hostRoots: readTrustRoots(env),
     },
-    route.method,
-    query === "" ? path : `${path}?${query}`,
+    {
+      method: route.method,
+      path: query === "" ? path : `${path}?${query}`,
+      headers,
+      ...(body !== undefined && { body }),
+    },
   );
-  return show(answer, globals.json !== undefined, io);
+  return show(answer, route, globals.json !== undefined, io);
+}
+
+async function readFile(path: string, io: CtlIo): Promise<string> {
+  try {
+    return await io.readFile(path);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new CtlError(exits.usage, `cannot read ${path}: ${reason}`);
+  }
+}
+
+/** By the file's name; what the route does not take is taken for its first type. */
+function contentType(file: string, { body }: Route): string {
+  const extension = /\.(\w+)$/.exec(file)?.[1]?.toLowerCase() ?? "";
+  const types = body?.types ?? [];
+  return types.find((type) => type.endsWith(`/${extension}`)) ?? types[0]!;
 }
 
 /** Text answers are shown as they are; what was refused goes to standard error. */
-function show(answer: AdminAnswer, json: boolean, io: CtlIo): ExitCode {
+function show(
+  answer: AdminAnswer,
+  route: Route,
+  json: boolean,
+  io: CtlIo,
+): ExitCode {
   const { status, headers, body } = answer;
   if (status !== 200) {
     io.err(body);
     return status === 404 ? exits.notFound : exits.refused;
   }
   const isJson = headers.get("content-type") === "application/json";
-  if (isJson && !json) io.out(renderJson(JSON.parse(body)));
+  if (isJson && route.cli.document && !json) {
+    io.out(`${JSON.stringify(JSON.parse(body), null, 2)}\n`);
+  } else if (isJson && !json) io.out(renderJson(JSON.parse(body)));
   else if (!isJson && json) io.out(`${JSON.stringify(body.trimEnd())}\n`);
   else io.out(body);
   return exits.ok;

@@ -1,6 +1,6 @@
 /** Help of `mailferry ctl`, made from the route table. */
 import type { Route } from "../admin/route.ts";
-import { globalOptions, optionsOf } from "./arguments.ts";
+import { globalOptions, optionsOf, parametersOf } from "./arguments.ts";
 import { columns } from "./table.ts";
 
 /** The whole command list, or the commands of one group. */
@@ -27,7 +27,7 @@ export function groupHelp(routes: readonly Route[], group?: string): string {
 
 /** Help of one command. */
 export function commandHelp(route: Route): string {
-  const parameters = Object.entries(route.parameters);
+  const parameters = Object.entries(parametersOf(route));
   const rows = parameters.map(([name, { summary }]) => [
     route.cli.positional.includes(name)
       ? name.toUpperCase()
@@ -51,7 +51,7 @@ export function commandHelp(route: Route): string {
 export function usageOf(route: Route): string {
   const { verb, positional } = route.cli;
   const optional = (name: string, text: string) =>
-    route.parameters[name]?.required ? text : `[${text}]`;
+    parametersOf(route)[name]?.required ? text : `[${text}]`;
   return [
     ...verb.map((word) => word === "list" ? "[list]" : word),
     ...positional.map((name) => optional(name, name.toUpperCase())),

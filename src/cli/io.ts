@@ -2,7 +2,7 @@
 export interface CtlIo {
   out(text: string): void;
   err(text: string): void;
-  /** Rejects with the reason. */
+  /** A file, or standard input for `-`. Rejects with the reason. */
   readFile(path: string): Promise<string>;
 }
 
@@ -10,7 +10,10 @@ export interface CtlIo {
 export const processIo: CtlIo = {
   out: (text) => writeFully(Deno.stdout, text),
   err: (text) => writeFully(Deno.stderr, text),
-  readFile: (path) => Deno.readTextFile(path),
+  readFile: (path) =>
+    path === "-"
+      ? new Response(Deno.stdin.readable).text()
+      : Deno.readTextFile(path),
 };
 
 function writeFully(stream: typeof Deno.stdout, text: string): void {

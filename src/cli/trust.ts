@@ -127,8 +127,7 @@ async function askProxy(
   const answer = await request(
     target,
     { insecure: false, caPem: undefined, hostRoots: readTrustRoots(env) },
-    "GET",
-    "/pki/ca/local/certificates",
+    { method: "GET", path: "/pki/ca/local/certificates" },
   );
   if (answer.status === 200) return rootOf(answer.body, "the answer");
   throw new CtlError(exits.refused, answer.body.trimEnd());

@@ -10,7 +10,7 @@ import type { Config } from "./schema.ts";
 import { configSchema } from "./schema.ts";
 
 /** By this key a client of the API may name a table for itself; it means nothing else. */
-const ID_KEY = "@id";
+export const ID_KEY = "@id";
 
 /** A configuration in which what did not validate is absent. */
 export type Draft<T> = T extends readonly (infer E)[] ? Draft<E>[]

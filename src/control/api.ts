@@ -25,6 +25,8 @@ export class ControlError extends Error {
   }
 }
 
+export type ControlCode = ControlError["code"];
+
 export interface Stats {
   readonly cache_hits: number;
   readonly cache_misses: number;
@@ -49,6 +51,18 @@ export interface DestinationStatus {
   readonly host_level_failure: boolean;
   readonly down: boolean;
   readonly legs: readonly LegStatus[];
+}
+
+/** One leg of a destination, as a server that connections go to. */
+export interface UpstreamView {
+  /** Host and port. */
+  readonly address: string;
+  readonly destination: string;
+  readonly protocol: ProtocolName;
+  /** Sessions that are routed to it. */
+  readonly num_requests: number;
+  /** Consecutive failures. */
+  readonly fails: number;
 }
 
 export interface MappingView {
@@ -126,6 +140,7 @@ export interface ControlPlane {
   stats(): Promise<Stats>;
   destinations(): readonly DestinationStatus[];
   resetDestination(destination: string): void;
+  upstreams(): Promise<readonly UpstreamView[]>;
   mapping(identifier: string): Promise<MappingView>;
   setMapping(identifier: string, destination: string): Promise<void>;
   /** True when there was one. */

@@ -1,4 +1,5 @@
 import type { Json } from "../config/document/json.ts";
+import type { Secrets } from "../config/document/secrets.ts";
 import type { Difference } from "../config/document/diff.ts";
 
 /** What a change of the configuration did. */
@@ -14,6 +15,10 @@ export interface Changed {
 
 /** The configuration in force, as a document that can be read and changed. Methods throw ControlError. */
 export interface LiveConfig {
+  /** Hides the secrets of documents from whoever reads them. */
+  readonly secrets: Secrets;
+  /** A document with the secrets that its placeholders stand for: those in force, before an unload or in the file. Throws DocumentError. */
+  restore(document: Json): Json;
   /** As it was given, secrets included; null when it was unloaded. */
   document(): Json | null;
   /**

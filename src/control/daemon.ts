@@ -7,6 +7,7 @@ import {
 } from "../config/environment.ts";
 import { formatProblem } from "../config/issues.ts";
 import type { Config } from "../config/schema.ts";
+import { Secrets } from "../config/document/secrets.ts";
 import { Log } from "../observe/log.ts";
 import { createShortener } from "../observe/shorten.ts";
 import type { Readiness } from "./api.ts";
@@ -16,6 +17,7 @@ import { provideServedGauges } from "./gauges.ts";
 import { AdminFacility } from "./live/admin_facility.ts";
 import { InForce } from "./live/in_force.ts";
 import { LiveConfiguration } from "./live/live_configuration.ts";
+import { placeholderKey } from "./live/placeholder_key.ts";
 import { SavedConfiguration } from "./live/saved_configuration.ts";
 import { openStore, StoreFacility } from "./live/store_facility.ts";
 import { MemoryTrim } from "./memory_trim.ts";
@@ -108,6 +110,7 @@ export class Daemon implements Process {
         env,
         file,
         saved: new SavedConfiguration(state),
+        secrets: new Secrets(await placeholderKey(state)),
         overrides,
         inForce: () => inForce,
         reloading: (underWay) => daemon.#tellReloading(underWay),

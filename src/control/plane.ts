@@ -1,5 +1,6 @@
 import { mappingTargetFault } from "../config/mapping_targets.ts";
 import type { Config } from "../config/schema.ts";
+import { formatEndpoint } from "../net/address.ts";
 import type { MetricView } from "../observe/metrics.ts";
 import type { AuthorityView } from "../pki/authority.ts";
 import type { EndReason, KickTarget } from "../port/messages.ts";
@@ -22,6 +23,7 @@ import {
   type SessionFilter,
   type SessionView,
   type Stats,
+  type UpstreamView,
 } from "./api.ts";
 import type { LiveConfig } from "./api_config.ts";
 import type { OverrideControl } from "./api_overrides.ts";
@@ -29,6 +31,8 @@ import { explainRoute } from "./explain.ts";
 import type { LimitEntry } from "./limits.ts";
 import type { Parts } from "./parts.ts";
 import type { SelfMade } from "./self_made.ts";
+import { legName } from "./served.ts";
+import { breakerLegs } from "./settings.ts";
 
 /** Longer lists of who is counted are cut: the worst come first. */
 const MOST_LIMITS_SHOWN = 1000;
@@ -100,6 +104,28 @@ export class Plane implements ControlPlane {
     if (!this.parts.breakers.reset(destination)) {
       throw new ControlError("unknown", "unknown destination");
     }
+  }
+
+  async upstreams(): Promise<readonly UpstreamView[]> {
+    const { breakers, registry, supervisor } = this.parts;
+    await supervisor.ask("flush", null);
+    const failures = new Map(
+      breakers.status().flatMap(({ destination, legs }) =>
+        legs.map((leg) => [
+          legName(destination, leg.protocol),
+          leg.consecutive_failures,
+        ])
+      ),
+    );
+    return breakerLegs(this.host.served()).map(
+      ({ destination, protocol, host, port }) => ({
+        address: formatEndpoint(host, port),
+        destination,
+        protocol,
+        num_requests: registry.activeAtLeg(destination, protocol),
+        fails: failures.get(legName(destination, protocol)) ?? 0,
+      }),
+    );
   }
 
   async mapping(identifier: string): Promise<MappingView> {

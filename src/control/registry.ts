@@ -7,6 +7,7 @@ import type {
 } from "../port/messages.ts";
 import type { ProtocolName } from "../port/snapshot.ts";
 import type { SessionFilter, SessionView } from "./api.ts";
+import { legName } from "./served.ts";
 
 /** All that is known of a session at its end. Exactly one is made for each connection. */
 export interface CloseRecord {
@@ -48,6 +49,7 @@ export class SessionRegistry {
   #byIdentifier = new Map<string, Set<Session>>();
   #byListener = new Map<string, number>();
   #byDestination = new Map<string, number>();
+  #byLeg = new Map<string, number>();
 
   constructor(
     private readonly onClosed: (record: CloseRecord) => void,
@@ -72,6 +74,11 @@ export class SessionRegistry {
 
   activeAt(destination: string): number {
     return this.#byDestination.get(destination) ?? 0;
+  }
+
+  /** How many sessions are routed to a leg. */
+  activeAtLeg(destination: string, protocol: ProtocolName): number {
+    return this.#byLeg.get(legName(destination, protocol)) ?? 0;
   }
 
   /** Events of one worker in the order in which they happened. */
@@ -214,11 +221,15 @@ export class SessionRegistry {
   }
 
   #setDestination(session: Session, destination: string | null): void {
-    if (session.destination !== null) {
-      count(this.#byDestination, session.destination, -1);
-    }
+    this.#countDestination(session, -1);
     session.destination = destination;
-    if (destination !== null) count(this.#byDestination, destination, 1);
+    this.#countDestination(session, 1);
+  }
+
+  #countDestination({ destination, opened }: Session, by: number): void {
+    if (destination === null) return;
+    count(this.#byDestination, destination, by);
+    count(this.#byLeg, legName(destination, opened.protocol), by);
   }
 }
 

@@ -84,6 +84,17 @@ export class FakeControl implements ControlPlane {
     ];
   }
 
+  upstreams() {
+    this.#asked("upstreams");
+    return Promise.resolve([{
+      address: "192.0.2.7:993",
+      destination: "old",
+      protocol: "imap" as ProtocolName,
+      num_requests: 4,
+      fails: 2,
+    }]);
+  }
+
   resetDestination(destination: string) {
     this.#asked("resetDestination", destination);
     this.#declared(destination);

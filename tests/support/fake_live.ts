@@ -1,6 +1,7 @@
 /** A configuration and overrides in memory, for tests of the front doors. */
 import type { Json } from "../../src/config/document/json.ts";
 import { differences } from "../../src/config/document/diff.ts";
+import { Secrets } from "../../src/config/document/secrets.ts";
 import { fingerprint } from "../../src/config/document/fingerprint.ts";
 import type { LiveConfig } from "../../src/control/api_config.ts";
 import type {
@@ -11,12 +12,17 @@ import type {
 
 /** Takes every document; `asked` is told each call. */
 export class FakeLiveConfig implements LiveConfig {
+  readonly secrets = new Secrets(new Uint8Array(32));
   current: Json | null = {};
   file: Json = {};
 
   constructor(
     private readonly asked: (...call: unknown[]) => void,
   ) {}
+
+  restore(document: Json) {
+    return this.secrets.restore(document, [this.current, this.file]);
+  }
 
   document() {
     return this.current;

@@ -221,16 +221,22 @@ export class Mailferry implements AsyncDisposable {
   async admin(
     method: string,
     path: string,
-    init: { token?: string | null } = {},
+    init: {
+      token?: string | null;
+      headers?: Readonly<Record<string, string>>;
+      body?: BodyInit;
+    } = {},
   ): Promise<{ status: number; body: string; headers: Headers }> {
     const token = init.token === undefined ? TOKEN : init.token;
-    const headers: Record<string, string> = token === null
-      ? {}
-      : { authorization: `Bearer ${token}` };
+    const headers: Record<string, string> = {
+      ...(token !== null && { authorization: `Bearer ${token}` }),
+      ...init.headers,
+    };
     const response = await fetch(this.adminUrl + path, {
       method,
       headers,
       client: this.#client,
+      ...(init.body !== undefined && { body: init.body }),
     });
     const body = await response.text();
     return { status: response.status, body, headers: response.headers };

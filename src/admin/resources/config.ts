@@ -1,13 +1,38 @@
-/** The configuration, and the description of this API. */
+/** The configuration as a whole, and the description of this API. */
 import { z } from "zod";
+import { documentTypes, readDocument } from "../../config/document/formats.ts";
+import type { Json } from "../../config/document/json.ts";
+import { formatConfigPath, parsePath } from "../../config/document/path.ts";
+import { fingerprint } from "../../config/document/fingerprint.ts";
+import { processEnv } from "../../config/environment.ts";
+import { loadConfig, validateDocument } from "../../config/load.ts";
+import { configJsonSchema } from "../../config/schema.ts";
+import type { RequestBody } from "../body.ts";
 import { openapi } from "../openapi.ts";
 import { route } from "../route.ts";
-import { reloadedSchema } from "../schemas.ts";
+import {
+  adaptedSchema,
+  changedSchema,
+  differencesSchema,
+  reloadedSchema,
+  savedSchema,
+} from "../schemas.ts";
+import {
+  completed,
+  forced,
+  mustRevalidate,
+  refusable,
+} from "./configuration.ts";
 
 const refused = {
   status: 400,
   summary: "Refused with the reason; the running configuration stays",
 };
+
+const body = {
+  summary: "A configuration",
+  types: documentTypes,
+} as const;
 
 export const configRoutes = [
   route({
@@ -17,7 +42,14 @@ export const configRoutes = [
     description:
       "The running configuration is replaced only by a valid one. `note` names what needs a restart.",
     role: "admin",
-    parameters: {},
+    parameters: {
+      discard: {
+        schema: z.enum(["true", "false"]),
+        required: false,
+        summary:
+          "`true`: changes that were made by this API go, where the file has not got them",
+      },
+    },
     form: "json",
     response: reloadedSchema,
     refusals: {
@@ -30,7 +62,135 @@ export const configRoutes = [
       },
     },
     cli: { verb: ["config", "reload"], positional: [] },
-    handle: ({ control }) => control.config.reload({ discard: false }),
+    handle: ({ control, values }) =>
+      control.config.reload({ discard: values.discard === "true" }),
+  }),
+  route({
+    method: "GET",
+    path: "/config/diff",
+    summary: "Where the running configuration differs from its file",
+    description:
+      "Against the file as it was read last. What is absent is `null`; secrets are placeholders, which differ where the secrets do.",
+    role: "viewer",
+    parameters: {},
+    form: "json",
+    response: differencesSchema,
+    refusals: {},
+    cli: { verb: ["config", "diff"], positional: [] },
+    handle({ control: { config } }) {
+      const shown = (path: string, value: Json | undefined) =>
+        config.secrets.redactAt(parsePath(path).path, value ?? null);
+      return {
+        differences: config.difference().map(({ path, before, after }) => ({
+          path,
+          file: shown(path, before),
+          running: shown(path, after),
+        })),
+      };
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/config/save",
+    summary: "Write the running configuration over its file",
+    description: "Comments of the file do not survive it.",
+    role: "admin",
+    parameters: {},
+    form: "json",
+    response: savedSchema,
+    refusals: {
+      conflict: { status: 409, summary: "No configuration is loaded" },
+      failed: { status: 500, summary: "The file could not be written" },
+    },
+    cli: { verb: ["config", "save"], positional: [] },
+    handle: async ({ control }) => ({ saved: await control.config.save() }),
+  }),
+  route({
+    method: "GET",
+    path: "/config/schema",
+    summary: "JSON Schema of the configuration",
+    role: "viewer",
+    parameters: {},
+    form: "json",
+    response: z.looseObject({ $schema: z.string() }),
+    refusals: {},
+    cli: { verb: ["config", "schema"], positional: [], document: true },
+    handle: () => configJsonSchema() as { $schema: string },
+  }),
+  route({
+    method: "POST",
+    path: "/load",
+    summary: "Put another configuration in force",
+    description:
+      "It takes the place of the whole running one, at once and without dropping a session, or nothing changes. The same configuration again does nothing, unless `Cache-Control: must-revalidate` is given. Placeholders stand for the secrets of the running one.",
+    role: "admin",
+    parameters: { "cache-control": mustRevalidate },
+    body,
+    form: "json",
+    response: changedSchema,
+    refusals: {
+      invalid: {
+        status: 400,
+        summary:
+          "The body does not parse, or the configuration is not valid: one problem on each line",
+      },
+      failed: { status: 500, summary: "It could not be saved" },
+      conflict: { status: 409, summary: "The proxy is stopping" },
+    },
+    cli: { verb: ["config", "load"], positional: ["file"] },
+    handle: ({ control: { config }, body, values, note }) =>
+      refusable(async () => {
+        const wanted = readDocument(body.type, body.text);
+        const done = await config.change((current) => {
+          const whole = completed(wanted, config);
+          note({
+            path: formatConfigPath([]),
+            before: fingerprint(config.secrets.redact(current)),
+            after: fingerprint(config.secrets.redact(whole)),
+          });
+          return whole;
+        }, { force: forced(values) });
+        return { changed: done.changed, note: done.note };
+      }),
+  }),
+  route({
+    method: "POST",
+    path: "/adapt",
+    summary: "A configuration as JSON, without putting it in force",
+    description:
+      "`warnings` are what would be warned about or refused, as far as the text alone tells.",
+    role: "viewer",
+    parameters: {},
+    body,
+    safe: true,
+    form: "json",
+    response: adaptedSchema,
+    refusals: {
+      invalid: { status: 400, summary: "The body does not parse" },
+    },
+    cli: { verb: ["config", "adapt"], positional: ["file"], document: true },
+    handle: ({ body }) =>
+      refusable(() => ({
+        result: readDocument(body.type, body.text),
+        warnings: warningsOf(body),
+      })),
+  }),
+  route({
+    method: "POST",
+    path: "/stop",
+    summary: "Stop accepting, let sessions finish, and exit",
+    description:
+      "As on SIGTERM: sessions may go on for `shutdown_grace`. `DELETE /config/` unloads the configuration and lets the process live.",
+    role: "admin",
+    parameters: {},
+    form: "text",
+    response: z.literal("stopping"),
+    refusals: {},
+    cli: { verb: ["stop"], positional: [] },
+    handle({ control }) {
+      control.shutDown();
+      return "stopping" as const;
+    },
   }),
   route({
     method: "GET",
@@ -45,3 +205,15 @@ export const configRoutes = [
     handle: ({ routes }) => openapi(routes),
   }),
 ];
+
+/** With lines where the text is TOML, as a file has them. */
+function warningsOf({ type, text }: RequestBody) {
+  const options = { file: "", strict: true, env: processEnv };
+  const result = type.endsWith("/toml")
+    ? loadConfig(text, options)
+    : validateDocument(readDocument(type, text), options);
+  const problems = result.ok ? [] : result.problems;
+  return [...problems, ...result.warnings].map(({ line, key, message }) => (
+    { line, key, message }
+  ));
+}

@@ -1,6 +1,6 @@
 /** Sessions: listing them, ending them, holding them back. */
 import { z } from "zod";
-import type { SessionFilter } from "../../control/api.ts";
+import { ControlError, type SessionFilter } from "../../control/api.ts";
 import { defaultRefusals, route } from "../route.ts";
 import { identifier, optionalIdentifier, sessionsSchema } from "../schemas.ts";
 
@@ -72,6 +72,33 @@ export const connectionRoutes = [
       const given = Object.entries(values).filter(([, v]) => v !== undefined);
       const filter: SessionFilter = Object.fromEntries(given);
       return { sessions: await control.sessions(filter) };
+    },
+  }),
+  route({
+    method: "DELETE",
+    path: "/sessions/{id}",
+    summary: "End one session, in whatever stage it is",
+    role: "operator",
+    parameters: {
+      id: {
+        schema: z.string(),
+        required: true,
+        summary: "The `id` of the session, as `GET /sessions` has it",
+      },
+    },
+    form: "text",
+    response: z.literal("ok"),
+    refusals: {
+      unknown: {
+        status: 404,
+        summary: "There is no such session",
+        text: "unknown session",
+      },
+    },
+    cli: { verb: ["sessions", "end"], positional: ["id"] },
+    async handle({ control, values }) {
+      if (await control.closeSession(values.id, "kicked")) return "ok" as const;
+      throw new ControlError("unknown", "unknown session");
     },
   }),
 ];

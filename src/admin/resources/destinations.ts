@@ -1,7 +1,11 @@
 /** Destinations and their breakers. */
 import { z } from "zod";
 import { route } from "../route.ts";
-import { destination, destinationsSchema } from "../schemas.ts";
+import {
+  destination,
+  destinationsSchema,
+  upstreamsSchema,
+} from "../schemas.ts";
 
 export const destinationRoutes = [
   route({
@@ -17,6 +21,20 @@ export const destinationRoutes = [
     refusals: {},
     cli: { verb: ["destinations", "list"], positional: [] },
     handle: ({ control }) => ({ destinations: control.destinations() }),
+  }),
+  route({
+    method: "GET",
+    path: "/reverse_proxy/upstreams",
+    summary: "Every leg of every destination, with its sessions and failures",
+    description:
+      "`num_requests` are the sessions that are routed to it, `fails` its consecutive failures.",
+    role: "viewer",
+    parameters: {},
+    form: "json",
+    response: upstreamsSchema,
+    refusals: {},
+    cli: { verb: ["upstreams", "list"], positional: [] },
+    handle: ({ control }) => control.upstreams(),
   }),
   route({
     method: "POST",

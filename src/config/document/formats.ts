@@ -1,6 +1,6 @@
-/** From the body of a request, in one of several formats, to a document; and back to TOML. */
+/** From the body of a request, in one of several formats, to a document. */
 import JSON5 from "json5";
-import { parse, stringify, TomlError } from "smol-toml";
+import { parse, TomlError } from "smol-toml";
 import { tomlFault } from "../toml_fault.ts";
 import { DocumentError } from "./error.ts";
 import { type Json, toJson } from "./json.ts";
@@ -15,7 +15,7 @@ const FORMATS: Readonly<Record<string, (text: string) => Json>> = {
 };
 
 /** The content types that `readDocument` takes. */
-export const documentTypes = Object.keys(FORMATS);
+export const documentTypes = Object.keys(FORMATS) as [string, ...string[]];
 
 /**
  * Reads a text by its content type, whose parameters do not count; JSON where there is none.
@@ -63,8 +63,7 @@ function parseJson5(text: string): Json {
   }
 }
 
-/** A TOML file's content. DocumentError (invalid). */
-export function parseToml(text: string): Json {
+function parseToml(text: string): Json {
   try {
     return toJson(parse(text.replace(/^\ufeff/, "")));
   } catch (error) {
@@ -74,11 +73,6 @@ export function parseToml(text: string): Json {
       `line ${error.line}: ${tomlFault(error)}`,
     );
   }
-}
-
-/** The document as a TOML file. It must be one that validates: TOML has no null. */
-export function toToml(document: Json): string {
-  return stringify(document);
 }
 
 /** What a token that is a name stands for; one that is malformed, for itself, until the parser comes. */

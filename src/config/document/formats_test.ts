@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseToml, readDocument, toToml } from "./formats.ts";
+import { readDocument } from "./formats.ts";
 
 const json = (text: string) => JSON.stringify(readDocument(null, text));
 const json5 = (text: string) =>
@@ -101,11 +101,4 @@ Deno.test("readDocument makes __proto__ and constructor names like others", () =
     assert.equal(read(text), text);
   }
   assert.equal(({} as { x?: unknown }).x, undefined);
-});
-
-Deno.test("toToml writes what parseToml reads", () => {
-  const text =
-    'a = "x\\n"\n"b c" = [ 1, 2.5, true ]\n\n[d]\n"@id" = 7\n\n[[e.f]]\ng = "h"\n';
-  const document = parseToml(text);
-  assert.deepEqual(parseToml(toToml(document)), document);
 });

@@ -1,10 +1,8 @@
 /** `@id` members, which give an object a short address. */
-import { isTable } from "../inspect.ts";
+import { ID_KEY } from "../walk.ts";
 import { DocumentError } from "./error.ts";
-import { type Json, object } from "./json.ts";
+import type { Json } from "./json.ts";
 import { type DocumentPath, formatConfigPath } from "./path.ts";
-
-export const ID = "@id";
 
 /**
  * Where each id is. DocumentError (invalid) for one that is neither a string with something in it
@@ -17,14 +15,14 @@ export function idPaths(document: Json | null): Map<string, DocumentPath> {
     if (typeof id !== "number" && (typeof id !== "string" || id === "")) {
       throw new DocumentError(
         "invalid",
-        `${where}: ${ID} must be a string or a number`,
+        `${where}: ${ID_KEY} must be a string or a number`,
       );
     }
     const other = found.get(String(id));
     if (other !== undefined) {
       throw new DocumentError(
         "invalid",
-        `${where}: ${formatConfigPath(other)} has the same ${ID}`,
+        `${where}: ${formatConfigPath(other)} has the same ${ID_KEY}`,
       );
     }
     found.set(String(id), path);
@@ -39,23 +37,13 @@ export function pathOfId(document: Json | null, id: string): DocumentPath {
   return path;
 }
 
-/** The document without its ids, which are no part of the configuration. */
-export function stripIds(document: Json): Json {
-  if (Array.isArray(document)) return document.map(stripIds);
-  if (!isTable(document)) return document;
-  return object(
-    Object.entries(document).filter(([name]) => name !== ID)
-      .map(([name, value]) => [name, stripIds(value)]),
-  );
-}
-
 function* ids(
   value: Json,
   path: DocumentPath,
 ): Generator<[id: Json, DocumentPath]> {
   if (typeof value !== "object" || value === null) return;
   for (const [name, member] of Object.entries(value)) {
-    if (name === ID && !Array.isArray(value)) yield [member, path];
+    if (name === ID_KEY && !Array.isArray(value)) yield [member, path];
     else yield* ids(member, [...path, name]);
   }
 }

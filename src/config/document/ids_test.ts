@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { parseJson } from "./formats.ts";
-import { idPaths, pathOfId, stripIds } from "./ids.ts";
+import { idPaths, pathOfId } from "./ids.ts";
 
 Deno.test("pathOfId finds objects wherever they are, by text and by number", () => {
   const document = parseJson(
@@ -26,9 +26,4 @@ Deno.test("idPaths refuses ids that are no names, and those that two objects hav
   ) {
     assert.throws(() => idPaths(parseJson(text)), { code: "invalid" }, text);
   }
-});
-
-Deno.test("stripIds leaves the configuration", () => {
-  const document = parseJson('{"@id": 1, "a": [{"@id": "x", "b": "@id"}]}');
-  assert.equal(JSON.stringify(stripIds(document)), '{"a":[{"b":"@id"}]}');
 });

@@ -13,11 +13,11 @@ export interface Target {
 
 /**
  * Reads what stands behind `/config`, still percent-encoded: a name is decoded by itself, so that
- * `%2F` is part of it. Slashes at both ends make no difference. DocumentError (invalid) for an empty
- * name in between and for malformed encoding.
+ * `%2F` is part of it. A slash at either end makes no difference. DocumentError (invalid) for an empty
+ * name and for malformed encoding.
  */
 export function parsePath(raw: string): Target {
-  const inner = raw.replace(/^\/+|\/+$/g, "");
+  const inner = raw.replace(/^\/|\/$/g, "");
   if (inner === "") return { path: [], each: false };
   const parts = inner.split("/");
   const each = parts.at(-1) === "...";

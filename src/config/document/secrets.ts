@@ -4,10 +4,11 @@ import { z } from "zod";
 import { inspect, isTable } from "../inspect.ts";
 import type { KeyMeta } from "../scalars.ts";
 import { configSchema } from "../schema.ts";
+import { ID_KEY } from "../walk.ts";
 import { DocumentError } from "./error.ts";
-import { ID } from "./ids.ts";
 import { type Json, object } from "./json.ts";
 import { type DocumentPath, formatConfigPath } from "./path.ts";
+import { read } from "./read.ts";
 
 const PLACEHOLDER = /<secret:[0-9a-f]{24}>/;
 
@@ -36,6 +37,15 @@ export class Secrets {
           ? text
           : replaceSecret(text, kind, (secret) => this.#placeholder(secret)),
     );
+  }
+
+  /** The same of a value that stands at a path of names alone, as differences have it. */
+  redactAt(path: DocumentPath, value: Json): Json {
+    const document = path.reduceRight<Json>(
+      (within, name) => object([[name, within]]),
+      value,
+    );
+    return read(this.redact(document), path);
   }
 
   /**
@@ -123,7 +133,7 @@ function within(
   if (!isTable(value)) return value;
   return object(
     Object.entries(value).map(([name, member]) => {
-      const below = name === ID && !isTable(member)
+      const below = name === ID_KEY && !isTable(member)
         ? ID_SCHEMA
         : shape.kind === "table"
         ? Object.hasOwn(shape.fields, name) ? shape.fields[name]! : null

@@ -27,6 +27,11 @@ Deno.test("Secrets.redact hides every secret and what is not known, and nothing 
   const open = '{"mapping":{"redis":{"url":"redis://db:6379"}}}';
   assert.equal(JSON.stringify(secrets.redact(parseJson(open))), open);
   assert.equal(secrets.redact(null), null);
+  const token = [{ name: "a", hash: "hunter7" }];
+  assert.doesNotMatch(
+    JSON.stringify(secrets.redactAt(["admin", "token"], token)),
+    /hunter/,
+  );
 });
 
 Deno.test("Secrets.restore puts each secret back where its placeholder is", () => {

@@ -14,6 +14,7 @@ import {
 import type { Config } from "../../config/schema.ts";
 import { isTable } from "../../config/inspect.ts";
 import { StoreError } from "../../store/store.ts";
+import type { Secrets } from "../../config/document/secrets.ts";
 import { ControlError } from "../api.ts";
 import type { Changed, LiveConfig } from "../api_config.ts";
 import { BindError } from "../binds.ts";
@@ -43,6 +44,7 @@ export interface LiveParts {
   /** The configuration file. */
   readonly file: string;
   readonly saved: SavedConfiguration;
+  readonly secrets: Secrets;
   readonly overrides: Overrides;
   readonly inForce: () => Pick<InForce, "put">;
   /** Told around each reload of the file, for the service manager. */
@@ -52,6 +54,8 @@ export interface LiveParts {
 /** The configuration in force in its layers: the file, what was changed by the API, what was set at run time. */
 export class LiveConfiguration implements LiveConfig, OverrideHost {
   #candidate: Candidate;
+  /** What is in force, or was before it was unloaded. */
+  #loaded: Json;
   /** The file as it was read last; undefined where it could not be. */
   #fileDocument: Json | undefined;
   /** Changes are made one after the other. */
@@ -68,7 +72,19 @@ export class LiveConfiguration implements LiveConfig, OverrideHost {
     fileDocument: Json | undefined,
   ) {
     this.#candidate = candidateOf(first);
+    this.#loaded = this.#candidate.document!;
     this.#fileDocument = fileDocument;
+  }
+
+  get secrets(): Secrets {
+    return this.live.secrets;
+  }
+
+  restore(document: Json): Json {
+    return this.secrets.restore(document, [
+      this.#fileDocument ?? null,
+      this.#loaded,
+    ]);
   }
 
   /** Without what was set at run time. */
@@ -313,6 +329,7 @@ export class LiveConfiguration implements LiveConfig, OverrideHost {
       ...(settle && { settle }),
     });
     this.#candidate = next;
+    this.#loaded = next.document ?? this.#loaded;
     if (!reread) return;
     await this.#save(next).catch((error: Error) =>
       this.live.parts.log.error("config_not_saved", { reason: error.message })

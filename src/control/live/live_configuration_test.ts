@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Secrets } from "../../config/document/secrets.ts";
 import { parse } from "smol-toml";
 import { Authority } from "../../../tests/support/certs.ts";
 import { fingerprint } from "../../config/document/fingerprint.ts";
@@ -86,6 +87,7 @@ bearer_token = "${TOKEN}"
         env: emptyEnv,
         file: this.file,
         saved: new SavedConfiguration(state),
+        secrets: new Secrets(new Uint8Array(32)),
         overrides: this.overrides,
         inForce: () => ({
           put: async (served: Served, { reread, settle }: PutOptions) => {
