@@ -219,7 +219,7 @@ Deno.test("loadResources warns of an authority that has expired", async () => {
 
 Deno.test("loadResources has the lists of a destination read with its authorities", async () => {
   const { ca } = await certificates();
-  const list = { issuer: "30", serials: new Map(), points: [] };
+  const list = { issuer: "30", serials: new Map(), issued: 0, points: [] };
   const asked: unknown[] = [];
   const readRevocations: ResourceHost["readRevocations"] = (path, signers) => {
     asked.push([path, signers]);

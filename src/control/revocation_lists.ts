@@ -98,6 +98,8 @@ function readList(
   }
   return {
     issuer: new Uint8Array(head.issuerName.toArrayBuffer()).toHex(),
+    issued: head.thisUpdate.getTime(),
+    ...(nextUpdate && { due: nextUpdate.getTime() }),
     serials: entries ? serialsOf(entries) : new Map(),
     points: pointsOf(head.extensions),
   };

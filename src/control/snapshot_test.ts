@@ -103,6 +103,7 @@ Deno.test("buildSnapshot gives a leg its destination's own authorities and lists
   const revocations = [{
     issuer: "30",
     serials: new Map([[1, Uint8Array.of(5)]]),
+    issued: 0,
     points: [],
   }];
   const snapshot = build(BASE, {

@@ -103,6 +103,7 @@ Deno.test("startNodeTls refuses a revoked certificate, and one that no list spea
   const list = (issuer: string, serial: number): RevocationList => ({
     issuer,
     serials: new Map([[1, Uint8Array.of(serial)]]),
+    issued: 0,
     points: [],
   });
   const issuer = nameOf(ground.authority.pem);

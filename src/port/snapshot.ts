@@ -50,6 +50,9 @@ export interface RevocationList {
    * It is looked up in as it is, since a list may have very many.
    */
   readonly serials: ReadonlyMap<number, Uint8Array>;
+  /** When it was made, in milliseconds since the epoch, and when a newer one is due, if that is said. */
+  readonly issued: number;
+  readonly due?: number;
   /** Where the list speaks only of certificates with one of these distribution points: DER of their names. */
   readonly points: readonly Uint8Array[];
 }

@@ -176,6 +176,7 @@ Deno.test("probeLeg names what is wrong with a certificate of an authority of th
   const list = (ground: Ground, serial: Uint8Array) => ({
     issuer: nameOf(ground.authority.pem),
     serials: new Map([[serial.length, serial]]),
+    issued: 0,
     points: [],
   });
   // The ground's certificate is the first that its authority signed.

@@ -190,7 +190,12 @@ Deno.test("a leg whose certificate another authority has come to sign is verifie
     serverName: "localhost",
     caCerts: [before.authority.pem],
     revocations: [
-      { issuer: nameOf(authority.pem), serials: new Map(), points: [] },
+      {
+        issuer: nameOf(authority.pem),
+        serials: new Map(),
+        issued: 0,
+        points: [],
+      },
     ],
   };
   const { revocations: __, ...plain } = listed;

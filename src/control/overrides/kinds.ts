@@ -4,6 +4,11 @@ import { host, whole } from "../../config/scalars.ts";
 import type { Config } from "../../config/schema.ts";
 import type { ProtocolName } from "../../port/snapshot.ts";
 import { type OverrideKind, overrideKind } from "./kind.ts";
+import {
+  authoritiesOverride,
+  certificateOverride,
+  revocationsOverride,
+} from "./tls_kinds.ts";
 
 /** The protocols that `dest` or `dest/leg` means; undefined where there is no such server. */
 export function serverLegs(
@@ -121,4 +126,7 @@ export const overrideKinds: readonly OverrideKind[] = [
   maxConnections,
   maxConnectionsOverall,
   rateLimit,
+  certificateOverride,
+  authoritiesOverride,
+  revocationsOverride,
 ];
