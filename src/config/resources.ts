@@ -9,6 +9,7 @@ import { mappingTargetFault } from "./mapping_targets.ts";
 import { readNamed, warnOfDates } from "./named_files.ts";
 import { tokenFault } from "./rules/dialogue.ts";
 import { eachDestination } from "./rules/rule.ts";
+import { loadAcls, loadMaps } from "./tables.ts";
 import {
   type AdminToken,
   MAIN_TOKEN,
@@ -39,6 +40,10 @@ export interface Resources {
   >;
   /** By destination, for those that have something of their own. */
   readonly trust: ReadonlyMap<string, DestinationTrust>;
+  /** The address ranges of each `[acl]`, as they are written. */
+  readonly acls: ReadonlyMap<string, readonly string[]>;
+  /** The content of each `[map]`. */
+  readonly maps: ReadonlyMap<string, ReadonlyMap<string, string>>;
   /** PROXY_ADMIN_TOKEN, or that of the [admin] table itself, where there is one. */
   readonly adminToken: string | undefined;
   /** All who may use the management API; empty without an [admin] table. */
@@ -88,12 +93,22 @@ export async function loadResources(
   const certificates = await loader.certificates();
   const clientCertificates = await loader.clientCertificates();
   const trust = await loadTrust(draft, issues, host);
+  const acls = await loadAcls(draft, issues, host);
+  const maps = await loadMaps(draft, issues, host);
   const adminToken = await loader.adminToken(env);
   const adminTokens = await loader.adminTokens(adminToken);
   await loader.mappings();
   await refuseLoops(draft, issues, host);
   await loader.sourceAddresses();
-  return { certificates, clientCertificates, trust, adminToken, adminTokens };
+  return {
+    certificates,
+    clientCertificates,
+    trust,
+    acls,
+    maps,
+    adminToken,
+    adminTokens,
+  };
 }
 
 /** Destinations that are listeners of our own. */

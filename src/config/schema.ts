@@ -12,6 +12,7 @@ import { httpSchema } from "./schema_http.ts";
 import { limitsSchema } from "./schema_limits.ts";
 import { listenerSchema } from "./schema_listener.ts";
 import { mappingSchema, routingSchema } from "./schema_mapping.ts";
+import { aclSchema, mapSchema } from "./schema_tables.ts";
 import {
   certificateSchema,
   serverSchema,
@@ -44,6 +45,14 @@ export const configSchema = z.object({
   limits: key(limitsSchema.prefault({}), {
     description:
       "How much one client address or one account may use, counted over all workers. Nothing is limited by default. Changed limits hold for new connections and logins; those that came before a limit are not counted.",
+  }),
+  acl: key(named(aclSchema), {
+    description:
+      "Named lists of address ranges, for `allow`, `deny` and `proxy_trusted` of listeners. The runtime socket can change them.",
+  }),
+  map: key(named(mapSchema), {
+    description:
+      "Named tables of keys and values that the runtime socket serves to scripts. The proxy itself uses none of them; the mapping store, which has the name `mappings` there, is not declared here.",
   }),
   destination: key(named(destinationSchema), {
     description: "Backends.",

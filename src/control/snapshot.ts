@@ -19,6 +19,7 @@ import type {
 } from "../port/snapshot.ts";
 import { legName, type Served } from "./served.ts";
 import { limitsSnapshot } from "./settings.ts";
+import { accessOf } from "./tables/packed.ts";
 
 /** What a snapshot is made of besides the configuration. */
 export interface SnapshotParts {
@@ -56,7 +57,7 @@ export function buildSnapshot(parts: SnapshotParts): WorkerSnapshot {
       bind: parts.bind(name),
       tls: listener.tls,
       proxyProtocol: listener.proxy_protocol,
-      proxyTrusted: listener.proxy_trusted,
+      ...accessOf(listener, resources.acls),
       maxConnections: listener.max_connections,
       preauthTimeout: listener.preauth_timeout,
       maxAuthAttempts: listener.max_auth_attempts,

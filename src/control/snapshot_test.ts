@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { DestinationTrust } from "../config/destination_trust.ts";
 import type { Resources } from "../config/resources.ts";
 import { BASE, configOf } from "../config/testing.ts";
+import { packRanges } from "../net/cidr.ts";
 import { servedAsIs } from "./served.ts";
 import { buildSnapshot, type SnapshotParts } from "./snapshot.ts";
 
@@ -199,4 +200,26 @@ Deno.test("buildSnapshot has the workers ask only for what is limited", () => {
       failures: true,
     },
   );
+});
+
+Deno.test("buildSnapshot gives listeners the ranges of the acls that they name", () => {
+  const text = `${BASE}[acl.office]\n[acl.bad]\n`.replace(
+    'tls = "implicit"',
+    'tls = "implicit"\nallow = ["office", "bad"]\ndeny = ["bad"]\nproxy_trusted = ["10.0.0.0/8", "acl:office"]',
+  );
+  const acls = new Map([["office", ["192.0.2.0/24"]], ["bad", ["::/0"]]]);
+  const { listeners: [listener] } = build(text, {
+    served: servedAsIs(configOf(text), resources([], { acls })),
+  });
+  const [office, bad] = [packRanges(["192.0.2.0/24"]), packRanges(["::/0"])];
+  assert.deepEqual(listener!.allow, [office, bad]);
+  assert.deepEqual(listener!.deny, [bad]);
+  assert.deepEqual(listener!.proxyTrusted, [
+    packRanges(["10.0.0.0/8"]),
+    office,
+  ]);
+  const { listeners: [plain] } = build(BASE);
+  assert.equal(plain!.allow, undefined);
+  assert.equal(plain!.deny, undefined);
+  assert.deepEqual(plain!.proxyTrusted, []);
 });

@@ -50,6 +50,7 @@ const END_REASONS = every<EndReason>({
   "moved": true,
   "drained": true,
   "max-connections": true,
+  "acl": true,
   "limit": true,
   "preauth-timeout": true,
   "preauth-limit": true,
@@ -87,6 +88,9 @@ export const COUNTERS = counters({
   connections_accepted: { help: "Connections that got a slot." },
   connections_refused: {
     help: "Connections closed at once because of max_connections.",
+  },
+  connections_denied: {
+    help: "Connections closed because of allow and deny of their listener.",
   },
   logins: {
     help:

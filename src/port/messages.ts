@@ -54,6 +54,7 @@ export type EndReason =
   | "moved"
   | "drained"
   | "max-connections"
+  | "acl"
   | "limit"
   | "preauth-timeout"
   | "preauth-limit"

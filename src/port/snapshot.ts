@@ -26,6 +26,15 @@ export interface SocketAddress {
   readonly port: number;
 }
 
+/**
+ * Address ranges that do not overlap, in ascending order: the first and the last address of each, as words
+ * of 32 bits, one for each IPv4 address and four for each IPv6 address.
+ */
+export interface PackedRanges {
+  readonly four: Uint32Array;
+  readonly six: Uint32Array;
+}
+
 /** One bound listener. */
 export interface ListenerSnapshot {
   readonly name: string;
@@ -33,7 +42,12 @@ export interface ListenerSnapshot {
   readonly bind: readonly SocketAddress[];
   readonly tls: TlsMode;
   readonly proxyProtocol: "off" | "optional" | "required";
-  readonly proxyTrusted: readonly string[];
+  /** Peers that may say who the client is: in any of these. */
+  readonly proxyTrusted: readonly PackedRanges[];
+  /** Clients have to be in one of these; absent: all may come. */
+  readonly allow?: readonly PackedRanges[];
+  /** Clients in one of these are refused, allowed or not. */
+  readonly deny?: readonly PackedRanges[];
   readonly maxConnections: number;
   readonly preauthTimeout: number;
   readonly maxAuthAttempts: number;

@@ -1,6 +1,5 @@
 /** Who a session is for, where a trusted proxy in front knows better than the connection (spec section 8). */
 import { formatAddress, formatEndpoint, parseAddress } from "../net/address.ts";
-import { AddressRanges } from "../net/cidr.ts";
 import {
   type ProxyHeader,
   ProxyHeaderInvalid,
@@ -9,6 +8,7 @@ import {
 import type { ListenerSnapshot } from "../port/snapshot.ts";
 import type { ClaimedClient } from "../protocols/protocol.ts";
 import { SessionEnd } from "../protocols/session_end.ts";
+import { admit, isInAny } from "./access.ts";
 import type { WorkerCore } from "./core.ts";
 import type { Session } from "./session.ts";
 
@@ -20,11 +20,10 @@ const SILENCE_MS = 1000;
 /** As much of another proxy's name for a session is kept. */
 const UPSTREAM_ID_MAX = 128;
 
-const ranges = new WeakMap<ListenerSnapshot, AddressRanges>();
-
 /**
  * Take the PROXY header as the listener says; the session's addresses are the header's then. Throws
- * SessionEnd("proxy-header") for a connection that is not to be served.
+ * SessionEnd("proxy-header") for a connection that is not to be served, SessionEnd("acl") for a client
+ * that is not.
  */
 export async function takeProxyHeader(
   core: WorkerCore,
@@ -33,20 +32,24 @@ export async function takeProxyHeader(
   const { listener, peer, leg } = session;
   if (listener.proxyProtocol === "off") return;
   const required = listener.proxyProtocol === "required";
-  if (!trustedRanges(listener).contains(peer.hostname)) {
+  if (!isInAny(listener.proxyTrusted, peer.hostname)) {
     if (required) {
       throw new SessionEnd("proxy-header", "the peer is not in proxy_trusted");
     }
     return;
   }
   if (!required && isSilenceUsual(listener) && await isSilent(core, session)) {
-    return;
+    return admit(core, session);
   }
   const header = await readHeader(session);
-  if (header !== null) return apply(core, session, header);
+  if (header !== null) {
+    apply(core, session, header);
+    return admit(core, session);
+  }
   // A health check that connects and leaves is nobody's fault.
   if (leg.reader.buffered === 0) throw new SessionEnd("client-closed");
   if (required) throw new SessionEnd("proxy-header", "no header came first");
+  admit(core, session);
 }
 
 /**
@@ -54,10 +57,10 @@ export async function takeProxyHeader(
  * named is another than the proxy that sent it, and has to be trusted itself.
  */
 export function mayClaim({ listener, client, unnamed }: Session): boolean {
-  return !unnamed && trustedRanges(listener).contains(client.hostname);
+  return !unnamed && isInAny(listener.proxyTrusted, client.hostname);
 }
 
-/** Take what a trusted peer says in its protocol. */
+/** Take what a trusted peer says in its protocol. Throws SessionEnd("acl") when it names one who is not to be served. */
 export function adopt(
   core: WorkerCore,
   session: Session,
@@ -71,6 +74,7 @@ export function adopt(
   if (isWithin(ttl, Number.MAX_SAFE_INTEGER)) session.ttl = ttl;
   if (sessionId) session.upstreamId = sessionId.slice(0, UPSTREAM_ID_MAX);
   tell(core, session);
+  if (hostname !== null) admit(core, session);
 }
 
 async function readHeader(session: Session): Promise<ProxyHeader | null> {
@@ -114,15 +118,6 @@ async function isSilent(core: WorkerCore, session: Session): Promise<boolean> {
   } finally {
     deadline.cancel();
   }
-}
-
-function trustedRanges(listener: ListenerSnapshot): AddressRanges {
-  let found = ranges.get(listener);
-  if (!found) {
-    found = new AddressRanges(listener.proxyTrusted);
-    ranges.set(listener, found);
-  }
-  return found;
 }
 
 function literal(address: string): string | null {

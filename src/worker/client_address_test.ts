@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { listener } from "../../tests/support/data_plane.ts";
 import { MemoryStream } from "../../tests/support/memory_stream.ts";
+import { packRanges } from "../net/cidr.ts";
 import type { ClaimedClient } from "../protocols/protocol.ts";
 import { adopt, mayClaim } from "./client_address.ts";
 import { ClientLeg } from "./client_leg.ts";
@@ -12,7 +13,7 @@ const PEER = { hostname: "192.0.2.1", port: 4000 };
 function session(trusted: readonly string[]): Session {
   return new Session(
     "s1",
-    listener(1, { proxyTrusted: trusted }),
+    listener(1, { proxyTrusted: [packRanges(trusted)] }),
     PEER,
     PEER,
     new ClientLeg(new MemoryStream(new Uint8Array(0))),

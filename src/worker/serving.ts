@@ -9,6 +9,7 @@ import type {
   WorkerSnapshot,
 } from "../port/snapshot.ts";
 import { lineProtocol } from "../protocols/table.ts";
+import { isRefusedAtOnce } from "./access.ts";
 import { ClientLeg } from "./client_leg.ts";
 import type { Generation, WorkerCore } from "./core.ts";
 import { runPassthrough } from "./passthrough.ts";
@@ -171,6 +172,9 @@ export class Serving {
   }
 
   #accept(listener: ListenerSnapshot, connection: Deno.Conn): void {
+    if (isRefusedAtOnce(listener, endpoint(connection.remoteAddr).hostname)) {
+      return this.#refuse(listener, connection, "acl");
+    }
     const turn = this.core.paces.connections.turn();
     if (turn === null) return this.#take(listener, connection);
     void turn.then(() =>
@@ -193,7 +197,7 @@ export class Serving {
     admitted: boolean,
   ): void {
     const { core } = this;
-    if (!admitted) return this.#refuse(listener, connection);
+    if (!admitted) return this.#refuse(listener, connection, "max-connections");
     core.reporter.count("connections_accepted");
     if ("setNoDelay" in connection) {
       const tcp = connection as Deno.TcpConn;
@@ -203,13 +207,19 @@ export class Serving {
     void this.#run(newSession(core, listener, connection));
   }
 
-  /** Over `max_connections`: closed at once, but not without a trace. */
-  #refuse(listener: ListenerSnapshot, connection: Deno.Conn): void {
+  /** Closed at once, but not without a trace. */
+  #refuse(
+    listener: ListenerSnapshot,
+    connection: Deno.Conn,
+    reason: "max-connections" | "acl",
+  ): void {
     const { core } = this;
     const session = newSession(core, listener, connection);
     turnAway(connection);
-    core.reporter.count("connections_refused");
-    session.mark("max-connections");
+    core.reporter.count(
+      reason === "acl" ? "connections_denied" : "connections_refused",
+    );
+    session.mark(reason);
     this.#reportOpen(session);
     this.#reportClose(session);
   }

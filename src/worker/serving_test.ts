@@ -10,6 +10,7 @@ import { ImapClient } from "../../tests/support/imap_client.ts";
 import { freePorts } from "../../tests/support/ports.ts";
 import { Ground } from "../../tests/support/proxy_config.ts";
 import { until, within } from "../../tests/support/wait.ts";
+import { packRanges } from "../net/cidr.ts";
 import { libc } from "../net/libc.ts";
 import type { ListenerSnapshot, WorkerSnapshot } from "../port/snapshot.ts";
 
@@ -108,4 +109,63 @@ Deno.test("a worker holds nothing of sessions that are over", async () => {
   assert.equal(left!.pendingPairs, 0);
   assert.equal(left!.routes, 5);
   assert.equal(all.plane.counters["bugs"] ?? 0, 0);
+});
+
+Deno.test("a client that deny has is closed at once, by TLS and without", async () => {
+  const deny = [packRanges(["127.0.0.0/8"])];
+  for (const tls of ["implicit", "starttls"] as const) {
+    await using all = await serving({ tls, deny });
+    using client = await ImapClient.raw(all);
+    assert.equal(await within("end", client.lineOrEnd()), null);
+    const record = await all.plane.ended(client.localPort);
+    assert.equal(record.reason, "acl");
+    assert.equal(record.stage, "accept");
+    await all.plane.supervisor.ask("flush", null);
+    assert.equal(all.plane.counters["connections_denied"], 1);
+    assert.equal(all.plane.counters["connections_accepted"] ?? 0, 0);
+  }
+});
+
+Deno.test("behind a proxy the client that its header names is judged, not the proxy", async () => {
+  await using all = await serving({
+    proxyProtocol: "optional",
+    proxyTrusted: [packRanges(["127.0.0.1"])],
+    allow: [packRanges(["192.0.2.0/24"])],
+    deny: [packRanges(["192.0.2.66"])],
+  });
+  const cases = [
+    ["192.0.2.1", null],
+    ["192.0.2.66", "acl"],
+    ["127.0.0.1", "acl"],
+  ] as const;
+  for (const [i, [source, reason]] of cases.entries()) {
+    using client = await ImapClient.raw(all);
+    const port = 40_000 + i;
+    await client.send(`PROXY TCP4 ${source} 127.0.0.1 ${port} 143\r\n`);
+    const line = await within("answer", client.lineOrEnd());
+    assert.equal(line === null, reason === "acl", source);
+    if (reason === null) continue;
+    const record = await all.plane.ended(port);
+    assert.equal(record.reason, reason);
+  }
+  // Without a header the peer is the client.
+  using client = await ImapClient.raw(all);
+  await client.send("a1 NOOP\r\n");
+  assert.equal(await within("end", client.lineOrEnd()), null);
+  assert.equal((await all.plane.ended(client.localPort)).reason, "acl");
+});
+
+Deno.test("a client that a trusted peer names by ID is judged as well", async () => {
+  await using all = await serving({
+    proxyTrusted: [packRanges(["127.0.0.1"])],
+    deny: [packRanges(["203.0.113.0/24"])],
+  });
+  using client = await ImapClient.plain(all, all.ground.authority.pem);
+  const named = await client.transact('ID ("x-originating-ip" "192.0.2.7")');
+  assert.equal(named.status, "OK");
+  const denied = await client.transact(
+    'ID ("x-originating-ip" "203.0.113.7" "x-originating-port" "4711")',
+  );
+  assert.equal(denied.status, "");
+  assert.equal((await all.plane.ended(4711)).reason, "acl");
 });

@@ -4,6 +4,7 @@ import * as destinations from "./destinations.ts";
 import * as dialogue from "./dialogue.ts";
 import * as listeners from "./listeners.ts";
 import * as routing from "./routing.ts";
+import * as tables from "./tables.ts";
 
 export const RULES: readonly Rule[] = [
   listeners.someListener,
@@ -13,6 +14,8 @@ export const RULES: readonly Rule[] = [
   listeners.httpRoutes,
   listeners.cipherSuites,
   listeners.certificates,
+  tables.knownAcls,
+  tables.mapNames,
   destinations.legStartTls,
   destinations.plaintextLeg,
   destinations.serverNameForAddress,

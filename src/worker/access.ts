@@ -1,0 +1,42 @@
+/** Which clients a listener takes: its `allow` and `deny`. */
+import { AddressRanges } from "../net/cidr.ts";
+import type { ListenerSnapshot, PackedRanges } from "../port/snapshot.ts";
+import { SessionEnd } from "../protocols/session_end.ts";
+import type { WorkerCore } from "./core.ts";
+import type { Session } from "./session.ts";
+
+export function isInAny(
+  lists: readonly PackedRanges[],
+  address: string,
+): boolean {
+  return lists.some((list) => new AddressRanges(list).contains(address));
+}
+
+/** A client that is in both `allow` and `deny` is refused. */
+export function isWelcome(
+  { allow, deny }: ListenerSnapshot,
+  address: string,
+): boolean {
+  if (deny && isInAny(deny, address)) return false;
+  return allow === undefined || isInAny(allow, address);
+}
+
+/**
+ * Whether a connection is closed as it comes. Whose address counts is not known yet where the peer may
+ * send a PROXY header: `admit` judges when it is.
+ */
+export function isRefusedAtOnce(
+  listener: ListenerSnapshot,
+  peer: string,
+): boolean {
+  const mayName = listener.proxyProtocol !== "off" &&
+    isInAny(listener.proxyTrusted, peer);
+  return !mayName && !isWelcome(listener, peer);
+}
+
+/** Judge whom a trusted peer has named. Throws SessionEnd("acl"). */
+export function admit(core: WorkerCore, session: Session): void {
+  if (isWelcome(session.listener, session.client.hostname)) return;
+  core.reporter.count("connections_denied");
+  throw new SessionEnd("acl");
+}
