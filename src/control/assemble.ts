@@ -21,6 +21,7 @@ import {
 } from "./settings.ts";
 import { NO_CAPS } from "./served.ts";
 import { SlotPool } from "./slots.ts";
+import { Traces } from "./traces.ts";
 import { Supervisor, type SupervisorEvents } from "./supervisor.ts";
 
 /** One leg, as the workers name it. */
@@ -97,6 +98,9 @@ export function assemble(
       metrics.add("bytes", bytesOut, protocol, "out");
     },
   );
+  const traces = new Traces((identifier, traced) =>
+    supervisor.ask("trace", { identifier, traced })
+  );
   const parts: Parts = {
     log,
     metrics,
@@ -107,6 +111,7 @@ export function assemble(
     limits,
     slots,
     resolver,
+    traces,
     store,
     shorten,
     async hold(account, seconds) {
@@ -158,6 +163,7 @@ function workerEvents(
           for (const report of reports) parts().breakers.report(report);
         },
         rootWanted,
+        trace: (step) => parts().traces.told(step),
         holdLeave: ({ session }) => parts().holds.leave(session),
         leaveLogin: ({ session }) => parts().limits.leaveLogin(session),
         leave: ({ session }) => parts().limits.leave(session),
@@ -177,6 +183,7 @@ function workerEvents(
     briefing: () => ({
       legs: parts().breakers.states(),
       held: parts().holds.current().map(({ identifier }) => identifier),
+      traced: parts().traces.accounts(),
     }),
   };
 }

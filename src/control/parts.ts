@@ -9,6 +9,7 @@ import type { SessionRegistry } from "./registry.ts";
 import type { Served } from "./served.ts";
 import type { SlotPool } from "./slots.ts";
 import type { Supervisor } from "./supervisor.ts";
+import type { Traces } from "./traces.ts";
 
 /** What the control plane consists of while it serves. */
 export interface Parts {
@@ -21,6 +22,7 @@ export interface Parts {
   readonly limits: Limits;
   readonly slots: SlotPool;
   readonly resolver: Resolver;
+  readonly traces: Traces;
   /** Replaced when a reload names another source. */
   store: MappingStore;
   /** Hold an account's logins; resolves once every worker knows. */

@@ -28,6 +28,7 @@ export interface SupervisorEvents {
   briefing(): {
     readonly legs: readonly LegState[];
     readonly held: readonly string[];
+    readonly traced: readonly string[];
   };
 }
 
@@ -230,14 +231,17 @@ export class Supervisor {
       timer = setTimeout(() => reject(new Error("no sign of life")), START_MS);
     });
     await Promise.race([member.ready, late]).finally(() => clearTimeout(timer));
-    const { legs, held } = this.events.briefing();
+    const { legs, held, traced } = this.events.briefing();
     member.port.notify("breaker", legs);
     // All in one go: what ends meanwhile must be heard of after it was told.
-    await Promise.all(
-      held.map((identifier) =>
+    await Promise.all([
+      ...held.map((identifier) =>
         member.port.call("hold", { identifier, held: true })
       ),
-    );
+      ...traced.map((identifier) =>
+        member.port.call("trace", { identifier, traced: true })
+      ),
+    ]);
     let served: WorkerSnapshot | null = null;
     while (served !== this.#snapshot && !this.#draining) {
       const snapshot: WorkerSnapshot = this.#snapshot!;

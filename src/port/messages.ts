@@ -133,6 +133,15 @@ export interface LogLine {
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
+/** One thing that happened in a login that is traced. */
+export interface TraceStep {
+  readonly identifier: string;
+  readonly session: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly text: string;
+}
+
 /** Requests that the control plane makes of a worker. */
 export interface WorkerRequests {
   /** Make everything new that the snapshot needs (bind, load certificates) without serving it yet. */
@@ -147,6 +156,8 @@ export interface WorkerRequests {
   kick: { in: { target: KickTarget; reason: EndReason }; out: number };
   /** From now on (or no longer) logins of this account ask to be held. */
   hold: { in: { identifier: string; held: boolean }; out: null };
+  /** From now on (or no longer) logins of this account are told step by step, by `trace`. */
+  trace: { in: { identifier: string; traced: boolean }; out: null };
   /** Give back the unused connection slots of a listener that is full; answers how many. */
   reclaimSlots: { in: { listener: string }; out: number };
   /** Send all pending session events, byte counts and counters now. */
@@ -219,6 +230,8 @@ export interface ControlNotices {
     readonly destination: string;
     readonly protocol: ProtocolName;
   };
+  /** A step of a login of an account that is traced; no credentials. */
+  trace: TraceStep;
   /** A held session went away before its hold ended. */
   holdLeave: { readonly session: string };
   /** Unused connection slots given back. */

@@ -3,7 +3,7 @@ import { close } from "../net/bridge.ts";
 import type { RawLeg } from "../net/dial.ts";
 import { LineReader } from "../net/line_reader.ts";
 import type { LegSnapshot } from "../port/snapshot.ts";
-import { BackendFailure, type BackendIo } from "./protocol.ts";
+import { BackendFailure, type BackendIo, type Witness } from "./protocol.ts";
 
 const encoder = new TextEncoder();
 
@@ -13,7 +13,11 @@ export class BackendLeg implements BackendIo {
   #reader: LineReader;
   #secure = false;
 
-  constructor(private readonly raw: RawLeg, private readonly leg: LegSnapshot) {
+  constructor(
+    private readonly raw: RawLeg,
+    private readonly leg: LegSnapshot,
+    readonly witness?: Witness,
+  ) {
     this.#stream = raw.stream;
     this.#reader = new LineReader(raw.stream);
   }
@@ -29,10 +33,8 @@ export class BackendLeg implements BackendIo {
   }
 
   write(data: string | Uint8Array): Promise<void> {
-    return writeAll(
-      this.#stream,
-      typeof data === "string" ? encoder.encode(data) : data,
-    );
+    if (this.witness && typeof data === "string") this.witness.sent(data);
+    return this.#send(data);
   }
 
   writeSecret(data: string | Uint8Array): Promise<void> {
@@ -42,7 +44,15 @@ export class BackendLeg implements BackendIo {
         "refused to send credentials over a leg that is not encrypted",
       );
     }
-    return this.write(data);
+    this.witness?.sent("(credentials)");
+    return this.#send(data);
+  }
+
+  #send(data: string | Uint8Array): Promise<void> {
+    return writeAll(
+      this.#stream,
+      typeof data === "string" ? encoder.encode(data) : data,
+    );
   }
 
   /** Also used for implicit TLS, right after the dial. */
@@ -64,6 +74,7 @@ export class BackendLeg implements BackendIo {
     }
     this.#reader = new LineReader(this.#stream);
     this.#secure = true;
+    this.witness?.sent("(TLS)");
   }
 
   close(): void {

@@ -29,6 +29,11 @@ export class BackendLines {
       this.io.reader.readLine(BYTE_LIMIT - this.#bytes),
     );
     this.#spend(line.bytes.length);
+    const { witness } = this.io;
+    if (witness) {
+      const text = lineText(line.bytes);
+      witness.received(this.stage === "auth" ? verdictIn(text) : text);
+    }
     return line.bytes;
   }
 
@@ -64,6 +69,14 @@ export class BackendLines {
     if (result === null) this.fail("closed the connection");
     return result;
   }
+}
+
+/** Of a backend's words during the login, which may repeat what it was sent, only how they are meant. */
+function verdictIn(text: string): string {
+  const [verdict] =
+    /^(\S{1,16} (OK|NO|BAD)|\* \w+|OK|NO|BYE|\+OK|-ERR|\+|[2-5]\d\d)(?![^\s-])/i
+      .exec(text) ?? [];
+  return verdict === undefined ? "(withheld)" : `${verdict} (withheld)`;
 }
 
 /** A backend's words for the operator: short and printable. */

@@ -127,6 +127,8 @@ export interface Frontend {
 /** The backend's side of a session as a dialogue sees it. */
 export interface BackendIo {
   readonly reader: LineReader;
+  /** Where somebody follows this login. */
+  readonly witness?: Witness | undefined;
   write(data: string | Uint8Array): Promise<void>;
   /**
    * Write something secret. Throws BackendFailure when the leg is not encrypted at this moment and
@@ -136,6 +138,12 @@ export interface BackendIo {
   readonly secure: boolean;
   /** Upgrade after the backend's go-ahead; throws BackendFailure on clear text behind it. */
   startTls(): Promise<void>;
+}
+
+/** Sees what is said on a leg before the bridge, without what may be a credential. */
+export interface Witness {
+  sent(text: string): void;
+  received(text: string): void;
 }
 
 /** What a backend is told and asked with. Absent in a probe, which forwards nobody. */

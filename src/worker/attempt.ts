@@ -1,6 +1,7 @@
 import type { EndReason } from "../port/messages.ts";
 import { SessionEnd } from "../protocols/session_end.ts";
 import type { BackendLeg } from "../protocols/backend_leg.ts";
+import type { LoginTrace } from "./login_trace.ts";
 
 /**
  * One login under way: what a kick, a departing client or the backend's time limit needs to reach,
@@ -12,6 +13,8 @@ export class Attempt {
   /** The backend's time limit has passed. */
   timedOut = false;
   leg: BackendLeg | null = null;
+  /** Where somebody follows this login. */
+  trace: LoginTrace | null = null;
   #cancelled: SessionEnd | null = null;
   readonly #abort = new AbortController();
   #interrupt: ((end: SessionEnd) => void) | null = null;

@@ -45,6 +45,8 @@ export class WorkerCore {
   readonly sessions = new SessionTable();
   /** Accounts whose logins are held at this moment. */
   readonly held = new Set<string>();
+  /** Accounts whose logins somebody follows. */
+  readonly traced = new Set<string>();
   /** EHLO keywords that each smtp and lmtp leg was last seen with, by `destination/protocol`. */
   readonly smtpOffers = new Map<string, ReadonlySet<string>>();
   readonly reporter: Reporter;

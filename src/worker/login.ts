@@ -19,6 +19,7 @@ import { Attempt } from "./attempt.ts";
 import { throughBreaker } from "./breaker_gate.ts";
 import type { WorkerCore } from "./core.ts";
 import { OverLimit } from "./limit_gate.ts";
+import { traceOf } from "./login_trace.ts";
 import { countLogin, logLogin, reportBridge } from "./login_report.ts";
 import { replay, Unavailable } from "./replay.ts";
 import type { Session } from "./session.ts";
@@ -49,6 +50,7 @@ export async function attemptLogin(
   try {
     const verdict = await establish(core, protocol, session, attempt, login);
     if (verdict.kind === "refused") {
+      attempt.trace?.tell("refused by the destination");
       return await refused(core, session, frontend, login, attempt, verdict);
     }
     // From here on a kick closes both connections: no other task runs between the last look at the
@@ -57,12 +59,14 @@ export async function attemptLogin(
     session.attempt = null;
     session.stage = "bridge";
     reportBridge(core, session);
+    attempt.trace?.tell("accepted: bridged");
     const success = frontend.success(login, verdict.reply);
     await taken(core, session, session.leg.write(success));
     return "bridge";
   } catch (error) {
     attempt.leg?.close();
     const end = attempt.cancelled;
+    attempt.trace?.tell(`failed: ${end?.reason ?? (error as Error).message}`);
     if (end) {
       session.attempt = null;
       if (end.reason !== "client-closed") {
@@ -123,11 +127,15 @@ async function establish(
   login: Login,
 ): Promise<BackendVerdict> {
   const account = identify(core, session, login);
+  attempt.trace = traceOf(core, session, login, account);
   await core.limits.login(session, attempt, account);
   const turn = core.paces.logins.turn();
   if (turn !== null) await attempt.interruptible(turn);
   await waitOutHold(core, session, attempt, account);
   const route = await lookUp(core, session, attempt, account);
+  attempt.trace?.tell(
+    `routed to ${route.destination}${route.isDefault ? " by default" : ""}`,
+  );
   const snapshot = core.generation.snapshot;
   const leg = legOf(snapshot, route, session);
   session.destination = route.destination;
@@ -172,6 +180,7 @@ async function waitOutHold(
 ): Promise<void> {
   while (core.held.has(account)) {
     session.stage = "hold";
+    attempt.trace?.tell("held");
     try {
       const { granted } = await attempt.interruptible(
         core.port.call("hold", {

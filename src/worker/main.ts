@@ -54,6 +54,11 @@ const port: WorkerPort = new Port<
     else core.held.delete(identifier);
     return null;
   },
+  trace: ({ identifier, traced }) => {
+    if (traced) core.traced.add(identifier);
+    else core.traced.delete(identifier);
+    return null;
+  },
   reclaimSlots: ({ listener }) => core.slots.reclaim(listener),
   flush: () => {
     for (const session of core.sessions.all()) {

@@ -222,8 +222,10 @@ async function open(
   const { leg, forwarded } = context;
   session.stage = "dial";
   const { connectRetries } = core.generation.snapshot;
+  attempt.trace?.tell(`dial ${leg.host} port ${leg.port}`);
   const raw = await dialWithRetries(core, attempt, leg, connectRetries);
-  const backend = new BackendLeg(raw, leg);
+  attempt.trace?.tell(`connected, tls ${leg.tls}`);
+  const backend = new BackendLeg(raw, leg, attempt.trace ?? undefined);
   attempt.leg = backend;
   // The limit may have struck between the connect and this line.
   if (attempt.signal.aborted) backend.close();
@@ -240,6 +242,7 @@ async function prepareLeg(
   if (forwarding === "proxy") {
     const proxied = from && { ...from, uniqueId: from.sessionId };
     await writeAll(leg.stream, encodeProxyV2(proxied));
+    leg.witness?.sent("(PROXY header)");
   }
   if (tls === "implicit") await leg.startTls();
 }

@@ -107,6 +107,8 @@ export class DataPlane implements Disposable {
   readonly reports: LegReport[] = [];
   readonly lost: { worker: number; reason: string }[] = [];
   readonly counters: Record<string, number> = {};
+  /** What was told of logins that are traced. */
+  readonly traced: string[] = [];
   /** What a worker that joins is told. */
   legs: LegState[] = [];
   held: string[] = [];
@@ -141,6 +143,7 @@ export class DataPlane implements Disposable {
           sessions: (events) => this.registry.apply(worker, events),
           logs: (lines) => void this.logs.push(...lines),
           legs: (reports) => void this.reports.push(...reports),
+          trace: ({ text }) => void this.traced.push(text),
           counters: (increments) => {
             for (const [name, by] of Object.entries(increments)) {
               this.counters[name] = (this.counters[name] ?? 0) + by;
@@ -152,7 +155,7 @@ export class DataPlane implements Disposable {
         this.registry.workerLost(worker);
         this.lost.push({ worker, reason });
       },
-      briefing: () => ({ legs: this.legs, held: this.held }),
+      briefing: () => ({ legs: this.legs, held: this.held, traced: [] }),
     });
   }
 
