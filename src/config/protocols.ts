@@ -34,3 +34,14 @@ export function asksMapping(
 export function hasStartTls(protocol: ProtocolName): boolean {
   return !isPassThrough(protocol) && protocol !== "http";
 }
+
+/** Whether a listener can offer STARTTLS: where messages are routed by recipient the proxy itself speaks. */
+export function mayOfferStartTls(
+  { protocol, route }: {
+    protocol: ProtocolName;
+    route?: (typeof ROUTES)[number] | undefined;
+  },
+): boolean {
+  return hasStartTls(protocol) ||
+    isPassThrough(protocol) && route === "recipient";
+}

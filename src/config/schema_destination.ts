@@ -18,7 +18,7 @@ export const legSchema = z.object({
   port: key(whole(1, 65535), { description: "Port of the backend." }),
   tls: key(oneOf(TLS_MODES), {
     description:
-      "`implicit`, `starttls` (not for smtp, lmtp and http) or `plain`. Legs with a login need TLS or `allow_plaintext_auth`.",
+      "`implicit`, `starttls` (not for http, and for smtp and lmtp only where every listener that uses the leg routes by recipient) or `plain`. Legs with a login need TLS or `allow_plaintext_auth`.",
   }),
   forwarding: key(oneOf(FORWARDING).optional(), {
     description: "For this leg instead of the destination's.",

@@ -41,7 +41,7 @@ export const listenerSchema = z.object({
   ),
   tls: key(oneOf(TLS_MODES), {
     description:
-      "`implicit`: TLS from the first byte; `starttls`: offered in the dialogue (not for smtp, lmtp and http); `plain`: none.",
+      "`implicit`: TLS from the first byte; `starttls`: offered in the dialogue (not for http, nor for smtp and lmtp that are passed through); `plain`: none.",
   }),
   route: key(oneOf(ROUTES).prefault("passthrough"), {
     description:

@@ -79,8 +79,8 @@ export async function startTls(
   await upgrade(core, session.leg, false);
 }
 
-/** With the certificates of this moment: a reload since the accept counts. */
-function upgrade(
+/** TLS with the certificates of this moment: a reload since the accept counts. Throws SessionEnd. */
+export function upgrade(
   core: WorkerCore,
   leg: ClientLeg,
   afterStartTls: boolean,

@@ -105,6 +105,9 @@ export class Backend implements AsyncDisposable {
       case "DATA":
         state.data = [];
         return await talk.say("354 go on");
+      case "STARTTLS":
+        await talk.say("220 2.0.0 go ahead");
+        return await talk.startTls();
       case "QUIT":
         await talk.say("221 2.0.0 bye");
         return talk.close();

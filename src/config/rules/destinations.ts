@@ -1,8 +1,18 @@
 /** Rules about destinations and their legs. */
 import { isAddress } from "../effective.ts";
-import { hasStartTls, isPassThrough, PROTOCOLS } from "../protocols.ts";
+import {
+  hasStartTls,
+  isPassThrough,
+  mayOfferStartTls,
+  PROTOCOLS,
+} from "../protocols.ts";
 import type { ConfigDraft } from "../walk.ts";
-import { type DestinationDraft, eachDestination, type Rule } from "./rule.ts";
+import {
+  type DestinationDraft,
+  eachDestination,
+  eachListener,
+  type Rule,
+} from "./rule.ts";
 
 type Protocol = (typeof PROTOCOLS)[number];
 type LegDraft = NonNullable<
@@ -35,9 +45,24 @@ const legPath = (name: string, protocol: Protocol, key: string) => [
   key,
 ];
 
+/** A leg that only messages by recipient go over is spoken on by the proxy; on others it is the client. */
+function maySpeakStartTls(
+  draft: ConfigDraft,
+  destination: string,
+  protocol: Protocol,
+): boolean {
+  const listeners = [...eachListener(draft)].map(([, listener]) => listener)
+    .filter((listener) => listener.protocol === protocol);
+  const bridged = draft.routing?.smtp_passthrough_destination === destination &&
+    listeners.some(({ route }) => route !== "recipient");
+  return hasStartTls(protocol) ||
+    listeners.some(({ route }) => mayOfferStartTls({ protocol, route })) &&
+      !bridged;
+}
+
 export const legStartTls: Rule = (draft, issues) => {
   for (const [name, , protocol, leg] of eachLeg(draft)) {
-    if (leg.tls === "starttls" && !hasStartTls(protocol)) {
+    if (leg.tls === "starttls" && !maySpeakStartTls(draft, name, protocol)) {
       issues.problem(
         legPath(name, protocol, "tls"),
         `starttls is not possible for ${protocol}: use "implicit" or "plain"`,

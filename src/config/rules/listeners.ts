@@ -1,18 +1,20 @@
 /** Rules about listeners and the certificates that they serve. */
 import { parseEndpoint } from "../scalars.ts";
-import { hasStartTls } from "../protocols.ts";
+import { isPassThrough, mayOfferStartTls } from "../protocols.ts";
 import { eachListener, type Rule } from "./rule.ts";
 
 /** A bridged protocol cannot take part in STARTTLS, and HTTP has none. */
 export const listenerStartTls: Rule = (draft, issues) => {
   for (const [name, listener] of eachListener(draft)) {
-    const { protocol, tls } = listener;
+    const { protocol, tls, route } = listener;
     if (
-      protocol !== undefined && tls === "starttls" && !hasStartTls(protocol)
+      protocol !== undefined && tls === "starttls" &&
+      !mayOfferStartTls({ protocol, route })
     ) {
+      const way = isPassThrough(protocol) ? ', or route = "recipient"' : "";
       issues.problem(
         ["listener", name, "tls"],
-        `starttls is not possible for ${protocol}: use "implicit" or "plain"`,
+        `starttls is not possible for ${protocol}: use "implicit" or "plain"${way}`,
       );
     }
   }

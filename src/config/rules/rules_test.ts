@@ -144,6 +144,21 @@ const CASES: readonly Case[] = [
     ),
   })),
   {
+    rule: "a bridged smtp leg has no starttls",
+    bad: listener(
+      "smtp",
+      'tls = "plain"\n[destination.new.protocol.smtp]\nport = 25\ntls = "starttls"',
+    )
+      .replace("[mapping]", 'smtp_passthrough_destination = "new"\n[mapping]'),
+    says: [
+      "destination.new.protocol.smtp.tls: starttls is not possible for smtp",
+    ],
+    good: listener(
+      "smtp",
+      'tls = "starttls"\nroute = "recipient"\n[destination.old.protocol.smtp]\nport = 25\ntls = "starttls"',
+    ),
+  },
+  {
     rule: "a listener for smtp has no starttls",
     bad: listener("smtp", 'tls = "starttls"'),
     says: ["listener.x.tls: starttls is not possible for smtp"],

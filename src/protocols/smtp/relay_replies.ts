@@ -1,6 +1,7 @@
 /** What the proxy itself says where it speaks the envelope (RFC 5321 4.2, RFC 3463). */
 import type { PreauthLimit } from "../protocol.ts";
 
+export const GO_AHEAD = "220 2.0.0 Ready to start TLS\r\n";
 export const BYE = "221 2.0.0 Bye\r\n";
 export const OK = "250 2.0.0 OK\r\n";
 export const SENDER_OK = "250 2.1.0 Sender OK\r\n";

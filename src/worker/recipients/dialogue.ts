@@ -17,6 +17,7 @@ import {
 } from "../../protocols/smtp/wire.ts";
 import { Attempt } from "../attempt.ts";
 import type { WorkerCore } from "../core.ts";
+import { upgrade } from "../pipeline.ts";
 import type { Session } from "../session.ts";
 import { MessageOctets } from "./message_octets.ts";
 import { mayShorten, sizeLimit } from "./offers.ts";
@@ -44,7 +45,7 @@ export class RecipientDialogue {
     private readonly session: Session,
     private readonly phases: Phases,
   ) {
-    this.#lines = new ClientLines({ reader: session.leg.reader });
+    this.#lines = new ClientLines(session.leg);
   }
 
   /** Speak until the client goes. Throws SessionEnd, also for its goodbye, and LineTooLong. */
@@ -90,6 +91,8 @@ export class RecipientDialogue {
         return await this.#data(argument);
       case "BDAT":
         return await this.#chunk(argument);
+      case "STARTTLS":
+        return await this.#startTls(argument);
       case "RSET":
         if (argument !== "") return replies.BAD_ARGUMENTS;
         this.#reset();
@@ -121,7 +124,38 @@ export class RecipientDialogue {
       ? mayShorten(this.core, this.session.listener.protocol, this.#rules.ehlo)
       : [];
     this.#keywords = new Set(keywords.map((word) => word.split(" ")[0]!));
-    return formatReply(250, [this.#host, ...keywords]);
+    const mayStartTls = extended && this.#mayStartTls;
+    return formatReply(250, [
+      this.#host,
+      ...keywords,
+      ...mayStartTls ? ["STARTTLS"] : [],
+    ]);
+  }
+
+  /** RFC 3207 4. */
+  async #startTls(argument: string): Promise<string> {
+    if (!this.#mayStartTls) return replies.NO_SUCH_COMMAND;
+    if (argument !== "") return replies.BAD_ARGUMENTS;
+    if (this.#transaction) return replies.BAD_SEQUENCE;
+    await this.#say(replies.GO_AHEAD);
+    const { core, session } = this;
+    const limit = core.deadlines.after(
+      session.listener.preauthTimeout,
+      () => session.end("preauth-timeout"),
+    );
+    try {
+      await upgrade(core, session.leg, true);
+    } finally {
+      limit.cancel();
+    }
+    // RFC 3207 4.2.
+    this.#hello = null;
+    return "";
+  }
+
+  get #mayStartTls(): boolean {
+    const { listener, leg } = this.session;
+    return listener.tls === "starttls" && !leg.secure;
   }
 
   #mail(argument: string): string {

@@ -51,7 +51,8 @@ export async function runRecipients(
         // Between messages there is nothing to finish.
         session.part = (reason) => {
           session.mark(reason);
-          void closeWith(core, session, words(reason));
+          const last = session.leg.upgrading ? "" : words(reason);
+          void closeWith(core, session, last);
         };
       },
     });
@@ -73,6 +74,8 @@ function words(reason: EndReason): string {
   switch (reason) {
     case "client-closed":
     case "logout":
+    case "tls-failed":
+    case "cleartext-after-starttls":
       return "";
     case "idle":
     case "preauth-timeout":
