@@ -1,4 +1,5 @@
 /** The body of a request, bounded and as text. */
+import { Buffer } from "node:buffer";
 import { AdminError, type BodyDeclaration } from "./route.ts";
 
 /** A configuration is never larger. */
@@ -40,22 +41,53 @@ export async function readBody(
 }
 
 async function readBounded(request: Request): Promise<Uint8Array> {
+  const announced = Number(request.headers.get("content-length") ?? 0);
+  if (announced > BODY_LIMIT) throw tooLarge();
   const chunks: Uint8Array[] = [];
-  let length = Number(request.headers.get("content-length") ?? 0);
-  if (length > BODY_LIMIT) throw tooLarge();
-  length = 0;
-  for await (const chunk of request.body ?? []) {
+  let length = 0;
+  await eachChunk(request, (chunk) => {
     length += chunk.length;
     if (length > BODY_LIMIT) throw tooLarge();
     chunks.push(chunk);
+    return true;
+  });
+  return Buffer.concat(chunks);
+}
+
+/** As much as this is read to be thrown away, for as long as this. */
+const DISCARD_LIMIT = 4 * BODY_LIMIT;
+const DISCARD_MS = 10_000;
+
+/**
+ * Reads and throws away what is left of a body, within bounds: over HTTP/2 an answer to a request that
+ * is still being sent is lost. A client that asked before it sends (RFC 9110 10.1.1) sends nothing.
+ */
+export async function discardBody(request: Request): Promise<void> {
+  if (!request.body || request.headers.has("expect")) return;
+  let left = DISCARD_LIMIT;
+  await eachChunk(request, ({ length }) => (left -= length) > 0, DISCARD_MS)
+    .catch(() => {});
+}
+
+/** Reads until the end, for `ms` at most, or until `take` answers false or throws; what is unread stays so. */
+async function eachChunk(
+  request: Request,
+  take: (chunk: Uint8Array) => boolean,
+  ms?: number,
+): Promise<void> {
+  const reader = request.body?.getReader();
+  if (!reader) return;
+  const giveUp = () => void reader.cancel().catch(() => {});
+  const timer = ms === undefined ? undefined : setTimeout(giveUp, ms);
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done || !take(value)) return;
+    }
+  } finally {
+    clearTimeout(timer);
+    reader.releaseLock();
   }
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.length;
-  }
-  return whole;
 }
 
 function tooLarge(): AdminError {

@@ -4,7 +4,7 @@ import type { AuditLog, ChangeDetail } from "../control/audit_log.ts";
 import type { LogLine } from "../port/messages.ts";
 import { allows, type Authenticator, type Principal } from "./auth.ts";
 import type { Lockout } from "./lockout.ts";
-import { readBody } from "./body.ts";
+import { discardBody, readBody } from "./body.ts";
 import { readParameters } from "./parameters.ts";
 import { matchPath } from "./path.ts";
 import { AdminError, changes, defaultRefusals, type Route } from "./route.ts";
@@ -39,7 +39,7 @@ interface Answer {
 export function createDispatch(options: DispatchOptions): Dispatch {
   const byPath = Map.groupBy(options.routes, (route) => route.path as string);
 
-  return async (request, peer) => {
+  const answered = async (request: Request, peer: string) => {
     // HEAD is GET without the body (RFC 9110 9.3.2).
     const method = request.method === "HEAD" ? "GET" : request.method;
     const target = parseTarget(request.url);
@@ -58,6 +58,11 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     } catch (error) {
       return respond(request, refusal(options, error, target.rawPath));
     }
+  };
+  return async (request, peer) => {
+    const response = await answered(request, peer);
+    await discardBody(request);
+    return response;
   };
 }
 

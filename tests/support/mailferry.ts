@@ -230,6 +230,7 @@ export class Mailferry implements AsyncDisposable {
     const token = init.token === undefined ? TOKEN : init.token;
     const headers: Record<string, string> = {
       ...(token !== null && { authorization: `Bearer ${token}` }),
+      ...(init.body !== undefined && { "content-type": "application/json" }),
       ...init.headers,
     };
     const response = await fetch(this.adminUrl + path, {

@@ -153,7 +153,9 @@ function reading(naming: Naming, what: string) {
         if (each) throw new DocumentError("invalid", "/... is for POST alone");
         const value = read(document, path);
         call.setHeader("etag", etagOf(path, value));
-        call.setHeader("cache-control", "no-store, must-revalidate");
+        // A server that compressed the answer would make the tag a weak one, which If-Match never matches.
+        const caching = "no-store, no-transform, must-revalidate";
+        call.setHeader("cache-control", caching);
         return value;
       }),
   });
