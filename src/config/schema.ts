@@ -13,6 +13,7 @@ import { limitsSchema } from "./schema_limits.ts";
 import { listenerSchema } from "./schema_listener.ts";
 import { mappingSchema, routingSchema } from "./schema_mapping.ts";
 import { aclSchema, mapSchema } from "./schema_tables.ts";
+import { runtimeSchema } from "./schema_runtime.ts";
 import {
   certificateSchema,
   serverSchema,
@@ -74,6 +75,9 @@ export const configSchema = z.object({
     description: "The management API. Without this table there is none.",
     unset: "no management API",
   }),
+  runtime: key(runtimeSchema.prefault({}), {
+    description: "The runtime socket.",
+  }),
 });
 
 /** A validated configuration, immutable by convention: a change makes a new one. */
@@ -83,6 +87,7 @@ export type ListenerConfig = z.output<typeof listenerSchema>;
 export type DestinationConfig = z.output<typeof destinationSchema>;
 export type LegConfig = z.output<typeof legSchema>;
 export type AdminConfig = z.output<typeof adminSchema>;
+export type RuntimeSocketConfig = Config["runtime"]["socket"][number];
 export type MappingConfig = Config["mapping"];
 
 /**

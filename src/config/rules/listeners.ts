@@ -1,6 +1,6 @@
 /** Rules about listeners and the certificates that they serve. */
-import { parseEndpoint } from "../scalars.ts";
 import { isPassThrough, mayOfferStartTls } from "../protocols.ts";
+import { parseRuntimeBind } from "../schema_runtime.ts";
 import { eachListener, type Rule } from "./rule.ts";
 
 /** A bridged protocol cannot take part in STARTTLS, and HTTP has none. */
@@ -44,7 +44,7 @@ export const distinctBinds: Rule = (draft, issues) => {
     owner: string,
     path: (string | number)[],
   ) => {
-    const endpoint = address === undefined ? null : parseEndpoint(address);
+    const endpoint = address === undefined ? null : parseRuntimeBind(address);
     if (endpoint === null || endpoint.port === 0) return;
     const name = `${endpoint.hostname.toLowerCase()} ${endpoint.port}`;
     const other = owners.get(name);
@@ -59,6 +59,9 @@ export const distinctBinds: Rule = (draft, issues) => {
     );
   }
   claim(draft.admin?.bind, "the management API", ["admin", "bind"]);
+  (draft.runtime?.socket ?? []).forEach(({ bind }, i) =>
+    claim(bind, `runtime socket ${i + 1}`, ["runtime", "socket", i, "bind"])
+  );
 };
 
 export const someListener: Rule = (draft, issues) => {

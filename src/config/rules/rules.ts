@@ -4,6 +4,7 @@ import * as destinations from "./destinations.ts";
 import * as dialogue from "./dialogue.ts";
 import * as listeners from "./listeners.ts";
 import * as routing from "./routing.ts";
+import * as runtime from "./runtime.ts";
 import * as tables from "./tables.ts";
 
 export const RULES: readonly Rule[] = [
@@ -32,4 +33,7 @@ export const RULES: readonly Rule[] = [
   dialogue.ownCapabilities,
   dialogue.adminToken,
   dialogue.adminTokens,
+  runtime.pathOrBind,
+  runtime.openAddress,
+  runtime.socketTwice,
 ];
