@@ -25,14 +25,18 @@ interface SniOptions {
   [key: symbol]: (serverName: string) => Promise<{ cert: string; key: string }>;
 }
 
+/** Waited for before each accept; whoever connects meanwhile waits in the system's queue. */
+export type AcceptGate = () => Promise<void>;
+
 /** Listen for clear-text TCP. Throws what the bind throws. */
 export function listenTcp(
   address: SocketAddress,
   reusePort: boolean,
   onConnection: OnConnection<Deno.TcpConn>,
+  gate?: AcceptGate,
 ): Bound {
   const listener = Deno.listen({ ...address, reusePort });
-  void acceptAll(listener, onConnection);
+  void acceptAll(listener, onConnection, gate);
   return { address: addressOf(listener), close: () => closeQuietly(listener) };
 }
 
@@ -95,11 +99,14 @@ export function listenTls(
   };
 }
 
-async function acceptAll<C extends Deno.Conn>(
+/** Accept until the listener is closed. */
+export async function acceptAll<C extends { close(): void }>(
   listener: { accept(): Promise<C> },
   onConnection: OnConnection<C>,
+  gate?: AcceptGate,
 ): Promise<void> {
   for (;;) {
+    if (gate) await gate();
     let connection: C;
     try {
       connection = await listener.accept();
@@ -126,7 +133,8 @@ function addressOf(listener: Deno.Listener): SocketAddress {
   return { hostname, port };
 }
 
-function closeQuietly(listener: Deno.Listener): void {
+/** Close a listener that may be closed already. */
+export function closeQuietly(listener: { close(): void }): void {
   try {
     listener.close();
   } catch {

@@ -3,6 +3,7 @@ import { parseAddress } from "./address.ts";
 import { libc } from "./libc.ts";
 
 // <sys/socket.h> of Linux.
+const AF_UNIX = 1;
 const AF_INET = 2;
 const AF_INET6 = 10;
 const SOCKADDR_MAX = 128;
@@ -10,20 +11,20 @@ const SOCKADDR_MAX = 128;
 const MAPPED = "00000000000000000000ffff";
 
 /** What a socket is found by. */
-export type SocketEnds = Pick<
-  Deno.Conn<Deno.NetAddr>,
-  "remoteAddr" | "localAddr"
->;
+export interface SocketEnds {
+  readonly remoteAddr: Deno.Addr;
+  readonly localAddr: Deno.Addr;
+}
 
 const address = new Uint8Array(SOCKADDR_MAX);
 const length = new Uint32Array(1);
 
-/** One name for both ends of a connection. */
+/** One name for both ends of a connection; those of one UNIX socket have the same, which is its path. */
 export function nameOfEnds({ remoteAddr, localAddr }: SocketEnds): string {
   return `${endpoint(remoteAddr)} ${endpoint(localAddr)}`;
 }
 
-/** The same of a descriptor; null for all but connected sockets of TCP. Needs libc. */
+/** The same of a descriptor; null for all but connected sockets of TCP and UNIX. Needs libc. */
 export function nameOfSocket(fd: number): string | null {
   const calls = libc()!;
   const peer = ask(calls.getpeername, fd);
@@ -35,16 +36,22 @@ type NameCall = NonNullable<ReturnType<typeof libc>>["getpeername"];
 
 function ask(call: NameCall, fd: number): string | null {
   length[0] = SOCKADDR_MAX;
+  address.fill(0);
   return call(fd, address, length) === 0 ? sockaddr() : null;
 }
 
-function endpoint({ hostname, port }: Deno.NetAddr): string {
-  return `${parseAddress(hostname).toHex()} ${port}`;
+function endpoint(at: Deno.Addr): string {
+  if (!("hostname" in at)) return "path" in at ? at.path ?? "" : "";
+  return `${parseAddress(at.hostname).toHex()} ${at.port}`;
 }
 
-/** Of a sockaddr_in or sockaddr_in6; null for other families. */
+/** Of a sockaddr_in, sockaddr_in6 or sockaddr_un (its path, "" for none); null for other families. */
 function sockaddr(): string | null {
   const family = address[0]! | address[1]! << 8;
+  if (family === AF_UNIX) {
+    const path = address.subarray(2);
+    return new TextDecoder().decode(path.subarray(0, path.indexOf(0)));
+  }
   const port = address[2]! << 8 | address[3]!;
   if (family === AF_INET) return `${address.subarray(4, 8).toHex()} ${port}`;
   if (family !== AF_INET6) return null;
