@@ -5,9 +5,7 @@ import { resourceHost } from "../control/resource_host.ts";
 import { servedAsIs } from "../control/served.ts";
 import { buildDestinations } from "../control/snapshot.ts";
 import { readTrustRoots } from "../net/trust_roots.ts";
-import { formatEndpoint } from "../net/address.ts";
-import type { LegSnapshot } from "../port/snapshot.ts";
-import { probeLeg, type ProbeResult } from "../protocols/probe.ts";
+import { describeProbe, probeLeg } from "../protocols/probe.ts";
 import { processIo } from "./io.ts";
 
 /** `mailferry check [--probe] CONFIG`. A leg that does not answer makes the exit code 1. */
@@ -42,19 +40,9 @@ async function probeAll(path: string): Promise<number> {
   );
   processIo.out("\nprobes\n");
   results.forEach((result, i) =>
-    processIo.out(`${describe(legs[i]!, result)}\n`)
+    processIo.out(
+      `  ${describeProbe(legs[i]!, result).replace("\n", "\n  ")}\n`,
+    )
   );
   return results.every(({ ok }) => ok) ? 0 : 1;
-}
-
-function describe(leg: LegSnapshot, result: ProbeResult): string {
-  const where = formatEndpoint(leg.host, leg.port);
-  const head = `  ${leg.destination} ${leg.protocol} ${where} (${leg.tls})`;
-  if (!result.ok) {
-    return `${head}: FAILED at ${result.stage}: ${result.message}\n    likely cause: ${result.cause}`;
-  }
-  const offer = result.offer === null
-    ? "connected"
-    : `ok: ${[...result.offer.capabilities].join(" ")}`;
-  return `${head}: ${offer}`;
 }

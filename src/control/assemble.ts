@@ -8,6 +8,7 @@ import type { MappingStore } from "../store/store.ts";
 import { Breakers } from "./breakers.ts";
 import { provideGauges } from "./gauges.ts";
 import { Holds } from "./holds.ts";
+import { Journal } from "./journal.ts";
 import { Limits } from "./limits.ts";
 import type { Parts } from "./parts.ts";
 import { SessionRegistry } from "./registry.ts";
@@ -23,6 +24,7 @@ import { NO_CAPS } from "./served.ts";
 import { SlotPool } from "./slots.ts";
 import { Traces } from "./traces.ts";
 import { Supervisor, type SupervisorEvents } from "./supervisor.ts";
+import { Traffic } from "./traffic.ts";
 
 /** One leg, as the workers name it. */
 export type LegName = ControlNotices["rootWanted"];
@@ -41,12 +43,17 @@ export function assemble(
     config.server.threads || navigator.hardwareConcurrency || 1,
     workerEvents(() => parts, rootWanted),
   );
+  const traffic = new Traffic();
+  const journal = new Journal();
+  log.tap = (line) => journal.take(line);
   const down = new Set<string>();
   const breakers = new Breakers(
     breakerSettings(config),
     systemClock,
     (states) => {
-      for (const { destination, protocol, state } of states) {
+      for (const change of states) {
+        traffic.switched(change);
+        const { destination, protocol, state } = change;
         const leg = `${destination}/${protocol}`;
         if (state === "down" && !down.has(leg)) {
           down.add(leg);
@@ -90,12 +97,18 @@ export function assemble(
   const registry = new SessionRegistry(
     (record) => {
       metrics.add("sessions_ended", 1, record.protocol, record.reason);
+      traffic.closed(record);
       log.write(sessionEndLine(record, shorten));
     },
     Date.now,
-    (protocol, bytesIn, bytesOut) => {
-      metrics.add("bytes", bytesIn, protocol, "in");
-      metrics.add("bytes", bytesOut, protocol, "out");
+    {
+      opened: (listener) => traffic.opened(listener),
+      routed: (...where) => traffic.routed(...where),
+      carried(place, bytesIn, bytesOut) {
+        traffic.carried(place, bytesIn, bytesOut);
+        metrics.add("bytes", bytesIn, place.protocol, "in");
+        metrics.add("bytes", bytesOut, place.protocol, "out");
+      },
     },
   );
   const traces = new Traces((identifier, traced) =>
@@ -110,6 +123,8 @@ export function assemble(
     holds,
     limits,
     slots,
+    traffic,
+    journal,
     resolver,
     traces,
     store,
@@ -123,6 +138,7 @@ export function assemble(
       slots.configure(maxConnections.current, caps.maxConnections);
       limits.configure(limitSettings(next));
       resolver.configure(resolverSettings(next), parts.store);
+      traffic.configure(next);
       provideGauges(parts, next);
       breakers.configure(
         breakerSettings(next),
@@ -160,7 +176,10 @@ function workerEvents(
         logs: (lines) => parts().log.logLines(lines),
         counters: (increments) => parts().metrics.addAll(increments),
         legs: (reports) => {
-          for (const report of reports) parts().breakers.report(report);
+          for (const report of reports) {
+            parts().traffic.reported(report);
+            parts().breakers.report(report);
+          }
         },
         rootWanted,
         trace: (step) => parts().traces.told(step),

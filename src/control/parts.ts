@@ -4,12 +4,14 @@ import type { Resolver } from "../route/resolver.ts";
 import type { MappingStore } from "../store/store.ts";
 import type { Breakers } from "./breakers.ts";
 import type { Holds } from "./holds.ts";
+import type { Journal } from "./journal.ts";
 import type { Limits } from "./limits.ts";
 import type { SessionRegistry } from "./registry.ts";
 import type { Served } from "./served.ts";
 import type { SlotPool } from "./slots.ts";
 import type { Supervisor } from "./supervisor.ts";
 import type { Traces } from "./traces.ts";
+import type { Traffic } from "./traffic.ts";
 
 /** What the control plane consists of while it serves. */
 export interface Parts {
@@ -21,6 +23,8 @@ export interface Parts {
   readonly holds: Holds;
   readonly limits: Limits;
   readonly slots: SlotPool;
+  readonly traffic: Traffic;
+  readonly journal: Journal;
   readonly resolver: Resolver;
   readonly traces: Traces;
   /** Replaced when a reload names another source. */

@@ -43,6 +43,21 @@ interface Session {
   bytesOut: number;
 }
 
+/** Whose bytes or connection it is; `destination` is null before one is known. */
+export type SessionPlace = Pick<
+  CloseRecord,
+  "listener" | "protocol" | "destination"
+>;
+
+/** Told what sessions do, as it becomes known. */
+export interface SessionWatch {
+  opened(listener: string): void;
+  /** A session is for this destination from now on (`by` 1), or no longer (-1). */
+  routed(destination: string, protocol: ProtocolName, by: 1 | -1): void;
+  /** Bytes that a session has carried since it was last heard of. */
+  carried(place: SessionPlace, bytesIn: number, bytesOut: number): void;
+}
+
 /** The sessions of all workers, as told by their batches of events. */
 export class SessionRegistry {
   #sessions = new Map<string, Session>();
@@ -55,12 +70,7 @@ export class SessionRegistry {
     private readonly onClosed: (record: CloseRecord) => void,
     /** Milliseconds since the epoch, as in SessionOpened. */
     private readonly now: () => number = Date.now,
-    /** Bytes that a session has carried since it was last heard of. */
-    private readonly onBytes: (
-      protocol: ProtocolName,
-      bytesIn: number,
-      bytesOut: number,
-    ) => void = () => {},
+    private readonly watch: Partial<SessionWatch> = {},
   ) {}
 
   /** How many connections there are. */
@@ -170,6 +180,7 @@ export class SessionRegistry {
       bytesOut: 0,
     });
     count(this.#byListener, opened.listener, 1);
+    this.watch.opened?.(opened.listener);
   }
 
   #close(session: Session, closed: SessionClosed): void {
@@ -197,8 +208,9 @@ export class SessionRegistry {
   }
 
   #carried(session: Session, bytesIn: number, bytesOut: number): void {
-    this.onBytes(
-      session.opened.protocol,
+    const { listener, protocol } = session.opened;
+    this.watch.carried?.(
+      { listener, protocol, destination: session.destination },
       bytesIn - session.bytesIn,
       bytesOut - session.bytesOut,
     );
@@ -221,15 +233,20 @@ export class SessionRegistry {
   }
 
   #setDestination(session: Session, destination: string | null): void {
+    if (session.destination === destination) return;
     this.#countDestination(session, -1);
     session.destination = destination;
     this.#countDestination(session, 1);
   }
 
-  #countDestination({ destination, opened }: Session, by: number): void {
+  #countDestination(
+    { destination, opened: { protocol } }: Session,
+    by: 1 | -1,
+  ): void {
     if (destination === null) return;
     count(this.#byDestination, destination, by);
-    count(this.#byLeg, legName(destination, opened.protocol), by);
+    count(this.#byLeg, legName(destination, protocol), by);
+    this.watch.routed?.(destination, protocol, by);
   }
 }
 

@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import type { SessionEvent } from "../port/messages.ts";
-import { type CloseRecord, SessionRegistry } from "./registry.ts";
+import {
+  type CloseRecord,
+  type SessionPlace,
+  SessionRegistry,
+} from "./registry.ts";
 import { sessionEndLine } from "./session_end_line.ts";
 
 function setup() {
@@ -155,11 +159,11 @@ Deno.test("SessionRegistry.workerLost closes the sessions of that worker alone",
 });
 
 Deno.test("SessionRegistry tells the bytes of open and of ended sessions once", () => {
-  const carried: [string, number, number][] = [];
+  const carried: [SessionPlace, number, number][] = [];
   const registry = new SessionRegistry(
     () => {},
     () => 5000,
-    (...bytes) => carried.push(bytes),
+    { carried: (...bytes) => carried.push(bytes) },
   );
   const total = () =>
     ([1, 2] as const).map((i) => carried.reduce((sum, c) => sum + c[i], 0));
@@ -184,5 +188,5 @@ Deno.test("SessionRegistry tells the bytes of open and of ended sessions once", 
   ]);
   registry.workerLost(0);
   assert.deepEqual(total(), [17, 32]);
-  assert.ok(carried.every(([protocol]) => protocol === "imap"));
+  assert.ok(carried.every(([{ protocol }]) => protocol === "imap"));
 });

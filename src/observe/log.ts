@@ -24,6 +24,8 @@ export class Log {
   readonly #logger = getLogger(["mailferry"]);
   readonly #writer: LogWriter;
   #level: LogLevel;
+  /** Shown every line from "info" up as it is written, also where `level` leaves it out. */
+  tap: (line: TimedLine) => void = () => {};
 
   constructor(options: LogOptions) {
     this.#level = options.level;
@@ -68,6 +70,9 @@ export class Log {
 
   /** `event` is a fixed word; everything that varies is a field. */
   write({ level, event, fields }: LogLine): void {
+    if (RANK[level] <= RANK.info) {
+      this.tap({ time: Date.now(), level, event, fields });
+    }
     if (RANK[level] > RANK[this.#level]) return;
     switch (level) {
       case "error":

@@ -24,6 +24,11 @@ export interface RouteRefused {
 export type KickTarget =
   | { readonly account: string }
   | { readonly session: string }
+  /** Every protocol of a destination, or one; sessions past their lookup. */
+  | {
+    readonly destination: string;
+    readonly protocol: ProtocolName | null;
+  }
   | { readonly all: true };
 
 /** What a leg's breaker says to the workers. `ask`: cooled down, one probe is granted by `breakerProbe`. */

@@ -1,5 +1,6 @@
 /** Trying a leg without a login: what `check --probe` and `advertise = "probe"` go by. */
 import { hasStartTls, isPassThrough } from "../config/protocols.ts";
+import { formatEndpoint } from "../net/address.ts";
 import { writeAll } from "../net/byte_stream.ts";
 import { dial, DialFailed } from "../net/dial.ts";
 import { encodeProxyV2 } from "../net/proxy_v2.ts";
@@ -46,6 +47,19 @@ export async function probeLeg(
   const trial = await tryLeg(leg, timeout);
   if (trial.ok) return trial;
   return { ...trial, cause: await likelyCause(leg, trial, timeout) };
+}
+
+/** A result in words: one line, and another with the likely cause of a failure. */
+export function describeProbe(leg: LegSnapshot, result: ProbeResult): string {
+  const where = formatEndpoint(leg.host, leg.port);
+  const head = `${leg.destination} ${leg.protocol} ${where} (${leg.tls})`;
+  if (!result.ok) {
+    return `${head}: FAILED at ${result.stage}: ${result.message}\n  likely cause: ${result.cause}`;
+  }
+  const offer = result.offer === null
+    ? "connected"
+    : `ok: ${[...result.offer.capabilities].join(" ")}`;
+  return `${head}: ${offer}`;
 }
 
 /**

@@ -102,8 +102,15 @@ function affected(identifier: string | null): Iterable<Session> {
 function targets(target: KickTarget): Iterable<Session> {
   if ("all" in target) return core.sessions.all();
   if ("account" in target) return core.sessions.ofAccount(target.account);
-  const session = core.sessions.get(target.session);
-  return session ? [session] : [];
+  if ("session" in target) {
+    const session = core.sessions.get(target.session);
+    return session ? [session] : [];
+  }
+  const { destination, protocol } = target;
+  return [...core.sessions.all()].filter((session) =>
+    session.destination === destination &&
+    (protocol === null || session.listener.protocol === protocol)
+  );
 }
 
 // A promise that nobody waited for is a bug of ours; it must not take the worker's sessions with it.

@@ -1,0 +1,162 @@
+import { destinationOf, legOf } from "../config/effective.ts";
+import type { Config } from "../config/schema.ts";
+import type { ProtocolName, WorkerSnapshot } from "../port/snapshot.ts";
+import { describeProbe, probeLeg } from "../protocols/probe.ts";
+import { type MappingPage, StoreError } from "../store/store.ts";
+import { ControlError, type ControlPlane } from "./api.ts";
+import type { MappingRow, MappingRows } from "./api_mappings.ts";
+import type { Probes, ProbeView } from "./api_probe.ts";
+import type { RuntimeControl } from "./api_runtime.ts";
+import type { SessionEndings } from "./api_sessions.ts";
+import type { TrafficFacts, TrafficView } from "./api_traffic.ts";
+import type { Parts } from "./parts.ts";
+import { ProcessInspector } from "./process_facts.ts";
+import type { Served } from "./served.ts";
+
+/** Mappings read from the store in one go. */
+const PAGE = 1000;
+
+/** What is served while the process is past its start, as the daemon knows it. */
+export interface ServedNow {
+  readonly served: Served;
+  readonly snapshot: WorkerSnapshot;
+  readonly stopping: boolean;
+}
+
+/** The facets that the runtime socket's commands work on. */
+export function runtimeControl(
+  parts: Parts,
+  plane: ControlPlane,
+  version: string,
+  servedNow: () => ServedNow,
+): RuntimeControl {
+  return {
+    plane,
+    process: new ProcessInspector(parts, version, () => {
+      const { snapshot, stopping } = servedNow();
+      return { generation: snapshot.generation, stopping };
+    }),
+    traffic: new TrafficReader(parts, servedNow),
+    journal: {
+      events: parts.journal.events,
+      errors: parts.journal.errors,
+      async catchUp() {
+        await parts.supervisor.ask("flush", null);
+      },
+    },
+    sessions: new Endings(parts, servedNow),
+    mappings: new Mappings(parts, plane),
+    probes: new LegProbes(servedNow),
+    shorten: parts.shorten,
+  };
+}
+
+class TrafficReader implements TrafficFacts {
+  constructor(
+    private readonly parts: Parts,
+    private readonly servedNow: () => ServedNow,
+  ) {}
+
+  async traffic(): Promise<TrafficView> {
+    const { supervisor, traffic } = this.parts;
+    await supervisor.ask("flush", null);
+    const { served } = this.servedNow();
+    return {
+      listeners: traffic.listeners(served),
+      destinations: traffic.destinations(served),
+    };
+  }
+
+  clearTraffic(all: boolean): void {
+    this.parts.traffic.clear(all);
+  }
+}
+
+class Endings implements SessionEndings {
+  constructor(
+    private readonly parts: Parts,
+    private readonly servedNow: () => ServedNow,
+  ) {}
+
+  async endAt(
+    destination: string,
+    protocol: ProtocolName | null,
+  ): Promise<number> {
+    checkLeg(this.servedNow().served.config, destination, protocol);
+    const ended = await this.parts.supervisor.ask("kick", {
+      target: { destination, protocol },
+      reason: "kicked",
+    });
+    return ended.reduce((sum, count) => sum + count, 0);
+  }
+}
+
+class Mappings implements MappingRows {
+  constructor(
+    private readonly parts: Parts,
+    private readonly plane: ControlPlane,
+  ) {}
+
+  get source(): string {
+    return this.parts.store.source;
+  }
+
+  get writable(): boolean {
+    return this.parts.store.writable;
+  }
+
+  async *mappings(): AsyncGenerator<readonly MappingRow[]> {
+    const { store } = this.parts;
+    let after: string | null = null;
+    do {
+      const page: MappingPage = await asked(store.list(after, PAGE));
+      yield page.mappings;
+      after = page.next;
+    } while (after !== null);
+  }
+
+  async stored(identifier: string): Promise<string | null> {
+    const { normalized } = await this.plane.mapping(identifier);
+    return await asked(this.parts.store.get(normalized));
+  }
+}
+
+class LegProbes implements Probes {
+  constructor(private readonly servedNow: () => ServedNow) {}
+
+  async probe(
+    destination: string,
+    protocol: ProtocolName | null,
+  ): Promise<ProbeView[]> {
+    const { served, snapshot } = this.servedNow();
+    checkLeg(served.config, destination, protocol);
+    const legs = Object.values(snapshot.destinations[destination]!.legs)
+      .filter((leg) => protocol === null || leg.protocol === protocol);
+    return await Promise.all(legs.map(async (leg) => {
+      const result = await probeLeg(leg, snapshot.backendTimeout);
+      return { ok: result.ok, text: describeProbe(leg, result) };
+    }));
+  }
+}
+
+function checkLeg(
+  config: Config,
+  destination: string,
+  protocol: ProtocolName | null,
+): void {
+  if (destinationOf(config, destination) === undefined) {
+    throw new ControlError("unknown", "No such destination.");
+  }
+  if (protocol !== null && !legOf(config, destination, protocol)) {
+    throw new ControlError("unknown", "No such leg.");
+  }
+}
+
+async function asked<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    throw new ControlError("failed", error.message);
+  }
+}
