@@ -22,8 +22,9 @@ const MAY_IMPORT: Record<string, string[] | "*"> = {
   route: ["sasl"],
   store: [],
   worker: ["protocols", "route", "net", "sasl"],
-  control: ["admin", "store", "route", "net", "protocols", "pki"],
+  control: ["admin", "runtime", "store", "route", "net", "protocols", "pki"],
   admin: ["control", "store", "route", "net", "pki"],
+  runtime: ["control", "net"],
   cli: "*",
   demo: "*",
 };

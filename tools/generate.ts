@@ -8,6 +8,9 @@
 import { reference } from "../src/admin/reference.ts";
 import { routes } from "../src/admin/routes.ts";
 import { renderConfigReference } from "../src/config/reference.ts";
+import { runtimeCompletion } from "../src/runtime/completion.ts";
+import { runtimeReference } from "../src/runtime/reference.ts";
+import { COMMANDS } from "../src/runtime/table.ts";
 
 interface Page {
   path: string;
@@ -17,6 +20,11 @@ interface Page {
 const PAGES: Page[] = [
   { path: "docs/configuration.md", render: renderConfigReference },
   { path: "docs/management-api.md", render: () => reference(routes) },
+  { path: "docs/runtime-api.md", render: () => runtimeReference(COMMANDS) },
+  {
+    path: "packaging/mailferry-runtime.bash",
+    render: () => runtimeCompletion(COMMANDS),
+  },
 ];
 
 const check = Deno.args.includes("--check");

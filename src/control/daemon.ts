@@ -16,6 +16,7 @@ import { AuditLog } from "./audit_log.ts";
 import { provideServedGauges } from "./gauges.ts";
 import { AdminFacility } from "./live/admin_facility.ts";
 import { InForce } from "./live/in_force.ts";
+import { RuntimeFacility } from "./live/runtime_facility.ts";
 import { LiveConfiguration } from "./live/live_configuration.ts";
 import { placeholderKey } from "./live/placeholder_key.ts";
 import { SavedConfiguration } from "./live/saved_configuration.ts";
@@ -30,6 +31,7 @@ import {
 import { Overrides } from "./overrides/overrides.ts";
 import type { Parts } from "./parts.ts";
 import { Plane, type Process } from "./plane.ts";
+import { runtimeControl } from "./runtime_control.ts";
 import { SelfMade } from "./self_made.ts";
 import { StateDir } from "./state_dir.ts";
 import { ServiceManager } from "./systemd.ts";
@@ -68,6 +70,7 @@ export class Daemon implements Process {
     private readonly live: LiveConfiguration,
     private readonly inForce: InForce,
     private readonly admin: AdminFacility,
+    private readonly runtime: RuntimeFacility,
     readonly audit: AuditLog,
   ) {
     this.#trim = new MemoryTrim(() => parts.metrics.value("sessions_ended"));
@@ -118,22 +121,37 @@ export class Daemon implements Process {
       opened,
       fileDocument,
     );
-    const admin: AdminFacility = new AdminFacility(
+    const plane = new Plane(parts, {
+      served: () => inForce.served!.config,
+      config: live,
+      overrides,
+      selfMade,
+      process: () => daemon,
+    });
+    const admin: AdminFacility = new AdminFacility(parts, plane, audit);
+    const runtime = new RuntimeFacility(
       parts,
-      new Plane(parts, {
-        served: () => inForce.served!.config,
-        config: live,
-        overrides,
-        selfMade,
-        process: () => daemon,
-      }),
+      runtimeControl(parts, plane, version, () => ({
+        served: inForce.served!,
+        snapshot: inForce.snapshot!,
+        stopping: daemon.#draining,
+      })),
       audit,
     );
     const inForce: InForce = new InForce(parts, env, selfMade, [
       new StoreFacility(parts, store),
       admin,
+      runtime,
     ], () => live.renew());
-    const daemon: Daemon = new Daemon(env, parts, live, inForce, admin, audit);
+    const daemon: Daemon = new Daemon(
+      env,
+      parts,
+      live,
+      inForce,
+      admin,
+      runtime,
+      audit,
+    );
     provideServedGauges(parts.metrics, version, () => ({
       generation: inForce.generation,
       isLastReloadDone: live.isLastReloadDone,
@@ -198,6 +216,7 @@ export class Daemon implements Process {
     const { log, supervisor, holds, breakers, store } = this.parts;
     clearInterval(this.#metricsTimer);
     this.inForce.close();
+    this.runtime.close();
     this.#trim.close();
     supervisor.stop();
     holds.close();

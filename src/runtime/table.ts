@@ -1,0 +1,24 @@
+/** Every command there is. `help`, the reference page and the completion are made from it. */
+import type { Command } from "./command.ts";
+import { cliCommands } from "./commands/cli.ts";
+import { infoCommands } from "./commands/info.ts";
+import { journalCommands } from "./commands/journal.ts";
+import { mapCommands } from "./commands/maps.ts";
+import { probeCommands } from "./commands/probe.ts";
+import { serverCommands } from "./commands/servers.ts";
+import { sessionCommands } from "./commands/sessions.ts";
+import { statCommands } from "./commands/stat.ts";
+import { waitCommands } from "./commands/wait.ts";
+
+/** In the order in which `help` lists them. */
+export const COMMANDS: readonly Command[] = [
+  ...cliCommands,
+  ...infoCommands,
+  ...statCommands,
+  ...serverCommands,
+  ...sessionCommands,
+  ...mapCommands,
+  ...journalCommands,
+  ...probeCommands,
+  ...waitCommands,
+].sort((a, b) => a.words.join(" ") < b.words.join(" ") ? -1 : 1);
