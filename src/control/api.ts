@@ -1,6 +1,7 @@
 /** What the control plane can be asked to do, by the management API and later by other front doors. */
 import type { LiveConfig } from "./api_config.ts";
 import type { OverrideControl } from "./api_overrides.ts";
+import type { TableControl } from "./api_tables.ts";
 import type { AuthorityView } from "../pki/authority.ts";
 import type { MetricView } from "../observe/metrics.ts";
 import type { EndReason, SessionStage } from "../port/messages.ts";
@@ -153,6 +154,9 @@ export interface ControlPlane {
   delay(identifier: string, seconds: number): Promise<void>;
   readonly config: LiveConfig;
   readonly overrides: OverrideControl;
+  readonly acls: TableControl;
+  /** The mapping store is one of them. */
+  readonly maps: TableControl;
   /** Stop accepting, let sessions finish, and exit; answers at once. */
   shutDown(): void;
   sessions(filter: SessionFilter): Promise<readonly SessionView[]>;

@@ -35,6 +35,7 @@ import { runtimeControl } from "./runtime_control.ts";
 import { SelfMade } from "./self_made.ts";
 import { StateDir } from "./state_dir.ts";
 import { ServiceManager } from "./systemd.ts";
+import { controlTables } from "./tables/control_tables.ts";
 
 const METRICS_MS = 60_000;
 const DRAIN_LOOK_MS = 100;
@@ -125,6 +126,8 @@ export class Daemon implements Process {
       served: () => inForce.served!.config,
       config: live,
       overrides,
+      tables: (plane) =>
+        controlTables(parts, () => inForce.served!, overrides, plane),
       selfMade,
       process: () => daemon,
     });

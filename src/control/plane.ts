@@ -4,13 +4,13 @@ import { formatEndpoint } from "../net/address.ts";
 import type { MetricView } from "../observe/metrics.ts";
 import type { AuthorityView } from "../pki/authority.ts";
 import type { EndReason, KickTarget } from "../port/messages.ts";
-import {
-  checkIdentifier,
-  InvalidIdentifier,
-  routeKey,
-} from "../route/identifier.ts";
 import type { Refused, Resolution } from "../route/resolver.ts";
-import { StoreError } from "../store/store.ts";
+import {
+  accountKey,
+  mustBeStorable,
+  mustBeWritable,
+  storeFailure,
+} from "./accounts.ts";
 import {
   ControlError,
   type ControlPlane,
@@ -27,6 +27,7 @@ import {
 } from "./api.ts";
 import type { LiveConfig } from "./api_config.ts";
 import type { OverrideControl } from "./api_overrides.ts";
+import type { TableControl } from "./api_tables.ts";
 import { explainRoute } from "./explain.ts";
 import type { LimitEntry } from "./limits.ts";
 import type { Parts } from "./parts.ts";
@@ -50,16 +51,25 @@ export interface PlaneHost {
   served(): Config;
   readonly config: LiveConfig;
   readonly overrides: OverrideControl;
+  /** Acls and maps; `plane` writes single mappings. */
+  tables(plane: Plane): Pick<ControlPlane, "acls" | "maps">;
   readonly selfMade: Pick<SelfMade, "view">;
   process(): Process;
 }
 
 /** The operations of the control plane over its parts. */
 export class Plane implements ControlPlane {
+  readonly acls: TableControl;
+  readonly maps: TableControl;
+
   constructor(
     private readonly parts: Parts,
     private readonly host: PlaneHost,
-  ) {}
+  ) {
+    const { acls, maps } = host.tables(this);
+    this.acls = acls;
+    this.maps = maps;
+  }
 
   get config(): LiveConfig {
     return this.host.config;
@@ -163,8 +173,7 @@ export class Plane implements ControlPlane {
     try {
       await this.parts.store.reload();
     } catch (error) {
-      if (!(error instanceof StoreError)) throw error;
-      throw new ControlError("failed", error.message);
+      throw storeFailure(error);
     }
     await this.#forget(null);
   }
@@ -233,16 +242,7 @@ export class Plane implements ControlPlane {
 
   /** The key of an account, as sessions have it. */
   #account(identifier: string): string {
-    const { mapping, routing } = this.host.served();
-    try {
-      return routeKey(identifier, {
-        normalize: mapping.normalize,
-        masterUserSeparators: routing.master_user_separators,
-      });
-    } catch (error) {
-      if (!(error instanceof InvalidIdentifier)) throw error;
-      throw new ControlError("invalid", error.message);
-    }
+    return accountKey(this.host.served(), identifier);
   }
 
   #routed(route: Resolution | Refused): Resolution {
@@ -255,18 +255,12 @@ export class Plane implements ControlPlane {
     write: (store: Parts["store"]) => Promise<T>,
   ): Promise<T> {
     const { store } = this.parts;
-    if (!store.writable) {
-      throw new ControlError("read-only", "the mapping store is read-only");
-    }
-    checkIdentifier(account);
-    const unstorable = store.unstorable(account);
-    if (unstorable !== null) throw new ControlError("invalid", unstorable);
+    mustBeWritable(store);
+    mustBeStorable(store, account);
     try {
       return await write(store);
     } catch (error) {
-      if (!(error instanceof StoreError)) throw error;
-      const code = error.code === "unstorable" ? "invalid" : "failed";
-      throw new ControlError(code, error.message);
+      throw storeFailure(error);
     } finally {
       // Also after a failure: whether the store took the write is not known then.
       await this.#forget(account);
@@ -276,7 +270,9 @@ export class Plane implements ControlPlane {
   /** Once this resolves no worker routes by what was known before. */
   async #forget(account: string | null): Promise<void> {
     this.parts.resolver.invalidate(account);
-    await this.parts.supervisor.ask("invalidate", { identifier: account });
+    await this.parts.supervisor.ask("invalidate", {
+      identifiers: account === null ? null : [account],
+    });
   }
 
   async #end(target: KickTarget, reason: EndReason): Promise<number> {

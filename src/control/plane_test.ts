@@ -99,7 +99,8 @@ function setup() {
   } as unknown as Parts;
   const plane = new Plane(parts, {
     served: () => CONFIG,
-  } as PlaneHost);
+    tables: () => ({}),
+  } as unknown as PlaneHost);
   return { plane, parts, log, mappings, failing, registry, holds };
 }
 
@@ -134,7 +135,7 @@ Deno.test("Plane.setMapping resolves once no worker routes by the old mapping", 
   await plane.setMapping("Alice@example.com", "old");
   assert.deepEqual(log, [
     "set alice@example.com",
-    'invalidate {"identifier":"alice@example.com"}',
+    'invalidate {"identifiers":["alice@example.com"]}',
   ]);
   assert.equal(mappings.get("alice@example.com"), "old");
   assert.equal((await plane.mapping("alice@example.com")).destination, "old");
@@ -160,7 +161,7 @@ Deno.test("Plane refuses mappings that cannot be, and tells apart why", async ()
   failing.error = new StoreError("write-failed", "disk full");
   await assert.rejects(set("alice"), refused("failed", /disk full/));
   // Whether the store took it is not known: nobody may route by what was known.
-  assert.deepEqual(log, ['invalidate {"identifier":"alice"}']);
+  assert.deepEqual(log, ['invalidate {"identifiers":["alice"]}']);
   Object.assign(parts.store, { writable: false });
   await assert.rejects(set("alice"), refused("read-only"));
   await assert.rejects(plane.deleteMapping("alice"), refused("read-only"));
@@ -169,7 +170,7 @@ Deno.test("Plane refuses mappings that cannot be, and tells apart why", async ()
 Deno.test("Plane.reloadMappings forgets everything, or nothing when the source is bad", async () => {
   const { plane, failing, log } = setup();
   await plane.reloadMappings();
-  assert.deepEqual(log, ["reload", 'invalidate {"identifier":null}']);
+  assert.deepEqual(log, ["reload", 'invalidate {"identifiers":null}']);
   failing.error = new StoreError("bad-data", "line 3");
   await assert.rejects(plane.reloadMappings(), refused("failed", /line 3/));
   assert.equal(log.length, 2);
@@ -208,8 +209,8 @@ Deno.test("Plane.invalidate forgets one account or all", async () => {
   await plane.invalidate(null);
   assert.equal(parts.resolver.peekCached("bob@example.com"), null);
   assert.deepEqual(log, [
-    'invalidate {"identifier":"alice@example.com"}',
-    'invalidate {"identifier":null}',
+    'invalidate {"identifiers":["alice@example.com"]}',
+    'invalidate {"identifiers":null}',
   ]);
 });
 

@@ -155,8 +155,8 @@ export interface WorkerRequests {
   commit: { in: { generation: number }; out: null };
   /** Throw the prepared generation away. */
   abort: { in: { generation: number }; out: null };
-  /** Forget cached routes (of one identifier, or all) and mark sessions before their bridge as to be checked again. */
-  invalidate: { in: { identifier: string | null }; out: null };
+  /** Forget cached routes (of these identifiers, or all) and mark sessions before their bridge as to be checked again. */
+  invalidate: { in: { identifiers: readonly string[] | null }; out: null };
   /** End sessions past their login command; answers how many. */
   kick: { in: { target: KickTarget; reason: EndReason }; out: number };
   /** From now on (or no longer) logins of this account ask to be held. */

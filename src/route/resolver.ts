@@ -63,6 +63,8 @@ interface Flight {
 export class Resolver {
   #cache: RouteCache;
   #flights = new Map<string, Flight>();
+  /** Lookups wait for all of these. */
+  readonly #suspensions = new Set<Promise<void>>();
   #hits = 0;
   #misses = 0;
 
@@ -89,6 +91,11 @@ export class Resolver {
   resolve(
     identifier: string,
   ): Resolution | Refused | Promise<Resolution | Refused> {
+    if (this.#suspensions.size > 0) {
+      return Promise.all(this.#suspensions).then(() =>
+        this.resolve(identifier)
+      );
+    }
     const known = this.#cache.get(identifier);
     if (known !== undefined && known.expires > this.clock.now()) {
       this.#hits++;
@@ -115,6 +122,19 @@ export class Resolver {
     this.#cache.delete(identifier);
     const flight = this.#flights.get(identifier);
     if (flight) this.#attempt(identifier, flight);
+  }
+
+  /**
+   * From now on lookups wait, cached or not, until the answer is called: what many accounts are mapped to
+   * changes meanwhile. Those that are under way may still be answered by what was there before.
+   */
+  suspend(): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#suspensions.add(promise);
+    return () => {
+      this.#suspensions.delete(promise);
+      resolve();
+    };
   }
 
   stats(): ResolverStats {

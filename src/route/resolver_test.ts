@@ -267,3 +267,28 @@ Deno.test("Resolver never gives out what an invalidation made old, in any order 
     assert.equal(clock.armed, 0);
   }
 });
+
+Deno.test("Resolver.suspend lets lookups wait, cached or not, until the last resumes", async () => {
+  const { store, resolver } = setup();
+  const first = resolver.resolve("a");
+  await store.asked[0]!.answer("new");
+  await first;
+  const resume = [resolver.suspend(), resolver.suspend()] as const;
+  const answered: string[] = [];
+  const ask = async (identifier: string) => {
+    const { destination } = await resolver.resolve(identifier) as Resolution;
+    answered.push(`${identifier} ${destination}`);
+  };
+  const asking = [ask("a"), ask("b")];
+  resume[0]();
+  await settled();
+  assert.deepEqual(answered, []);
+  assert.equal(store.asked.length, 1);
+  resolver.invalidate("a");
+  resume[1]();
+  await settled();
+  await store.asked[1]!.answer("old");
+  await store.asked[2]!.answer("new");
+  await Promise.all(asking);
+  assert.deepEqual(answered, ["a old", "b new"]);
+});

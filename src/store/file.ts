@@ -12,6 +12,7 @@ import {
   type MappingStore,
   StoreError,
   type StoreHealth,
+  type WriteAll,
 } from "./store.ts";
 
 export interface FileStoreOptions extends ParseRules {
@@ -70,10 +71,28 @@ export class FileStore implements MappingStore {
   }
 
   async set(identifier: string, destination: string): Promise<void> {
-    const wrong = this.unstorable(identifier) ??
-      unreadable("destination", destination);
-    if (wrong !== null) throw new StoreError("unstorable", wrong);
+    mustBeStorable(identifier, destination);
     await this.#change(identifier, destination);
+  }
+
+  async writeAll(
+    mappings: ReadonlyMap<string, string>,
+    { rest, settle }: WriteAll,
+  ): Promise<void> {
+    for (const mapping of mappings) mustBeStorable(...mapping);
+    await this.#enqueue(async () => {
+      const { entries } = this.#table;
+      const delta = new Map<string, string | null>();
+      for (const [identifier, destination] of mappings) {
+        if (entries.get(identifier) !== destination) {
+          delta.set(identifier, destination);
+        }
+      }
+      for (const identifier of rest === "drop" ? entries.keys() : []) {
+        if (!mappings.has(identifier)) delta.set(identifier, null);
+      }
+      await this.#write(delta, () => settle([...delta.keys()]));
+    });
   }
 
   delete(identifier: string): Promise<boolean> {
@@ -175,7 +194,10 @@ export class FileStore implements MappingStore {
     }
   }
 
-  async #write(delta: ReadonlyMap<string, string | null>): Promise<void> {
+  async #write(
+    delta: ReadonlyMap<string, string | null>,
+    settle?: () => Promise<void>,
+  ): Promise<void> {
     const { entries } = this.#table;
     const effective = [...delta].some(([identifier, destination]) =>
       (entries.get(identifier) ?? null) !== destination
@@ -187,6 +209,7 @@ export class FileStore implements MappingStore {
       this.options.path,
       this.#table.stamp,
       this.#lines(before, delta, after),
+      settle,
     );
     // In place: a copy of a table of a million entries would stop everything for a while.
     for (const [identifier, destination] of delta) {
@@ -229,6 +252,12 @@ export class FileStore implements MappingStore {
     while (next < added.length) line(added[next++] as string);
     yield encoder.encode(text);
   }
+}
+
+function mustBeStorable(identifier: string, destination: string): void {
+  const wrong = unreadable("identifier", identifier) ??
+    unreadable("destination", destination);
+  if (wrong !== null) throw new StoreError("unstorable", wrong);
 }
 
 /** Why a line with this word in it would be read back as something else, or null. */

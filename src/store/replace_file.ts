@@ -24,12 +24,14 @@ export function sameStamp(a: FileStamp, b: FileStamp): boolean {
  * Replace the file at `path` by `chunks`, or leave it as it is: a temporary file beside it is
  * written, flushed to disk and renamed over it, with the mode and owner of the old one. A symbolic
  * link stays one; its target is replaced. When the file is no longer in the state `expected`,
- * nothing is written. Throws StoreError ("conflict", "write-failed").
+ * nothing is written. `settle` is awaited when only the rename is left, and calls it off by throwing.
+ * Throws StoreError ("conflict", "write-failed").
  */
 export async function replaceFile(
   path: string,
   expected: FileStamp,
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  settle: () => Promise<void> = () => Promise.resolve(),
 ): Promise<FileStamp> {
   const writing = `cannot write ${path}`;
   let target: string;
@@ -48,6 +50,7 @@ export async function replaceFile(
   const temporary = `${folder}/.${target.slice(slash + 1)}.mailferry-new`;
   try {
     const stamp = await writeTemporary(temporary, old, chunks);
+    await settle();
     // The check above may be seconds old for a large table.
     if (!sameStamp(stampOf(await Deno.stat(target)), expected)) {
       throw conflict(path);

@@ -48,6 +48,17 @@ export interface StoreHealth {
   readonly problem: string | null;
 }
 
+/** How many mappings are written at once. */
+export interface WriteAll {
+  /** What becomes of the mappings that are not among those written. */
+  readonly rest: "keep" | "drop";
+  /**
+   * Awaited when everything is ready and nothing has changed, with the identifiers that will change; what
+   * it throws calls the write off.
+   */
+  readonly settle: (changing: readonly string[]) => Promise<void>;
+}
+
 /**
  * A source of mappings. Identifiers are normalized by the caller. Failures are StoreError. A source
  * that answers with an empty destination has no mapping for the account: the answer is null.
@@ -61,6 +72,13 @@ export interface MappingStore {
   set(identifier: string, destination: string): Promise<void>;
   /** True when there was a mapping. */
   delete(identifier: string): Promise<boolean>;
+  /** Absent where the source cannot: write all or none of `mappings`, at once for all who look them up. */
+  writeAll?(
+    mappings: ReadonlyMap<string, string>,
+    how: WriteAll,
+  ): Promise<void>;
+  /** How many mappings there are, where that is known without counting. */
+  readonly size?: number;
   /** At most `limit` mappings that follow `after` (null: from the start). */
   list(after: string | null, limit: number): Promise<MappingPage>;
   /** Why this identifier could not be read back from the source, or null when it can be stored. */

@@ -37,10 +37,12 @@ const port: WorkerPort = new Port<
     serving.abort();
     return null;
   },
-  invalidate: ({ identifier }) => {
-    core.routes.invalidate(identifier);
-    for (const session of affected(identifier)) {
-      if (session.attempt) session.attempt.stale = true;
+  invalidate: ({ identifiers }) => {
+    for (const identifier of identifiers ?? [null]) {
+      core.routes.invalidate(identifier);
+      for (const session of affected(identifier)) {
+        if (session.attempt) session.attempt.stale = true;
+      }
     }
     return null;
   },

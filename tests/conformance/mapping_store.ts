@@ -128,6 +128,56 @@ const STEPS: Record<string, (t: StoreUnderTest) => Promise<void>> = {
     await again.close();
   },
 
+  "writeAll makes all changes, of the rest too where that is to go": async (
+    t,
+  ) => {
+    if (!t.store.writeAll) return;
+    for (const name of ["a", "b", "c"]) await t.store.set(name, "old");
+    const changing: string[][] = [];
+    const settle = async (identifiers: readonly string[]) => {
+      changing.push([...identifiers].sort());
+      assert.equal(await t.store.get("b"), "old", "nothing has changed yet");
+    };
+    const wave = new Map([["b", "new"], ["c", "old"], ["d", "new"]]);
+    await t.store.writeAll(wave, { rest: "keep", settle });
+    assert.equal(await t.store.get("a"), "old");
+    assert.equal(await t.store.get("b"), "new");
+    await t.store.set("b", "old");
+    await t.store.writeAll(wave, { rest: "drop", settle });
+    assert.deepEqual(changing, [["b", "d"], ["a", "b"]]);
+    const again = await t.reopen();
+    const { mappings } = await again.list(null, 100);
+    assert.deepEqual(
+      new Map(mappings.map((m) => [m.identifier, m.destination])),
+      wave,
+    );
+    await again.close();
+  },
+
+  "writeAll that is called off, or has a mapping that cannot be kept, changes nothing":
+    async (t) => {
+      if (!t.store.writeAll) return;
+      await t.store.set("a", "old");
+      const off = () => Promise.reject(new Error("called off"));
+      const wave = new Map([["a", "new"], ["b", "new"]]);
+      await assert.rejects(
+        t.store.writeAll(wave, { rest: "drop", settle: off }),
+        StoreError,
+      );
+      const settle = () => Promise.resolve();
+      await assert.rejects(
+        t.store.writeAll(new Map([...wave, ["", "new"]]), {
+          rest: "drop",
+          settle,
+        }),
+        { name: "StoreError", code: "unstorable" },
+      );
+      for (const store of [t.store, await t.reopen()]) {
+        assert.equal(await store.get("a"), "old");
+        assert.equal(await store.get("b"), null);
+      }
+    },
+
   "reload and health of a source that is well": async ({ store }) => {
     await store.set("alice@example.com", "new");
     await store.reload();

@@ -8,6 +8,7 @@ import {
 import { FakeLiveConfig, FakeOverrides } from "./fake_live.ts";
 import { Metrics } from "../../src/observe/metrics.ts";
 import type { ProtocolName } from "../../src/port/snapshot.ts";
+import { MemoryTable, memoryTables } from "./memory_table.ts";
 
 const HEALTH = {
   consecutive_failures: 0,
@@ -38,6 +39,8 @@ export class FakeControl implements ControlPlane {
 
   readonly config = new FakeLiveConfig((...call) => this.#asked(...call));
   readonly overrides = new FakeOverrides((...call) => this.#asked(...call));
+  readonly acls = memoryTables("acl", () => []);
+  readonly maps = memoryTables("map", () => [new MemoryTable("mappings")]);
 
   shutDown() {
     this.#asked("shutDown");

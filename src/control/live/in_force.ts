@@ -105,7 +105,7 @@ export class InForce {
     parts.configure(served);
     parts.metrics.add("config_reloads");
     // Routes that workers got between their switch and this line were judged by the old configuration.
-    await parts.supervisor.ask("invalidate", { identifier: null });
+    await parts.supervisor.ask("invalidate", { identifiers: null });
     // Who reloads wants to know of changed backends now.
     if (reread) this.#probe.close();
     this.#followBackends(served);

@@ -4,6 +4,7 @@ import { host, whole } from "../../config/scalars.ts";
 import type { Config } from "../../config/schema.ts";
 import type { ProtocolName } from "../../port/snapshot.ts";
 import { type OverrideKind, overrideKind } from "./kind.ts";
+import { aclOverride, mapOverride } from "./table_kinds.ts";
 import {
   authoritiesOverride,
   certificateOverride,
@@ -129,4 +130,6 @@ export const overrideKinds: readonly OverrideKind[] = [
   certificateOverride,
   authoritiesOverride,
   revocationsOverride,
+  aclOverride,
+  mapOverride,
 ];

@@ -122,6 +122,23 @@ export class Overrides implements OverrideControl {
     await this.host().exclusively(() => this.#change(changes, by));
   }
 
+  /**
+   * Change one by what it is now: `revise` gets the value that is set, and what it stands over, and answers
+   * the wanted one. The same value again changes nothing; what it throws is passed on.
+   */
+  async revise(
+    which: { readonly kind: string; readonly key: string },
+    by: string,
+    revise: (value: Json | undefined, ground: Ground) => Json | undefined,
+  ): Promise<void> {
+    const host = this.host();
+    await host.exclusively(async () => {
+      const now = this.get(which.kind, which.key);
+      const value = revise(now, host.ground());
+      if (value !== now) await this.#change([{ ...which, value }], by);
+    });
+  }
+
   async clear(
     which: { readonly kind?: string; readonly key?: string },
     by: string,

@@ -87,7 +87,7 @@ Deno.test("a hold that comes while a message is looked at for the last time coun
       }
       return route("old");
     };
-    await plane.supervisor.ask("invalidate", { identifier: null });
+    await plane.supervisor.ask("invalidate", { identifiers: null });
     await client.send("x\r\n.\r\n");
     await asked;
     await plane.supervisor.ask("hold", {

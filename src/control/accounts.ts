@@ -1,0 +1,51 @@
+/** Accounts as administrators name them, and what a mapping store may be given of them. */
+import type { Config } from "../config/schema.ts";
+import {
+  checkIdentifier,
+  InvalidIdentifier,
+  routeKey,
+} from "../route/identifier.ts";
+import { type MappingStore, StoreError } from "../store/store.ts";
+import { ControlError } from "./api.ts";
+
+/** The key of an account, as sessions have it. Throws ControlError("invalid"). */
+export function accountKey(
+  { mapping, routing }: Config,
+  identifier: string,
+): string {
+  return valid(() =>
+    routeKey(identifier, {
+      normalize: mapping.normalize,
+      masterUserSeparators: routing.master_user_separators,
+    })
+  );
+}
+
+/** Throws ControlError("read-only"). */
+export function mustBeWritable(store: MappingStore): void {
+  if (store.writable) return;
+  throw new ControlError("read-only", "the mapping store is read-only");
+}
+
+/** Throws ControlError("invalid") for an account that the store could not read back. */
+export function mustBeStorable(store: MappingStore, account: string): void {
+  valid(() => checkIdentifier(account));
+  const unstorable = store.unstorable(account);
+  if (unstorable !== null) throw new ControlError("invalid", unstorable);
+}
+
+/** What a store has thrown, as callers of the control plane are told. */
+export function storeFailure(error: unknown): unknown {
+  if (!(error instanceof StoreError)) return error;
+  const code = error.code === "unstorable" ? "invalid" : "failed";
+  return new ControlError(code, error.message);
+}
+
+function valid<T>(judge: () => T): T {
+  try {
+    return judge();
+  } catch (error) {
+    if (!(error instanceof InvalidIdentifier)) throw error;
+    throw new ControlError("invalid", error.message);
+  }
+}
