@@ -58,6 +58,9 @@ export function describeConfig(config: Config, resources: Resources): string[] {
     ["mappings", [mappingRow(config)]],
     ["management API", [adminRow(config)]],
   ];
+  if (config.runtime.socket.length > 0) {
+    sections.push(["runtime sockets", socketRows(config)]);
+  }
   return sections.flatMap(([title, rows], i) => [
     ...(i === 0 ? [] : [""]),
     title,
@@ -138,6 +141,14 @@ function mappingRow(config: Config): string[] {
 
 function adminRow(config: Config): string[] {
   return [config.admin === undefined ? "none" : `https://${config.admin.bind}`];
+}
+
+function socketRows({ runtime }: Config): string[][] {
+  return runtime.socket.map(({ path, bind, mode, level }) => [
+    path ?? bind!,
+    level,
+    path === undefined ? "in clear" : `mode ${mode}`,
+  ]);
 }
 
 /** Rows indented, their columns aligned. */

@@ -36,6 +36,19 @@ Deno.test("runCheck prints what would be served, and warnings apart", async () =
   assert.match(result.stderr[0]!, /^warning: c\.toml: tls\.certificate: /);
 });
 
+Deno.test("runCheck lists runtime sockets", async () => {
+  const { stdout } = await check(
+    `${TEXT}[[runtime.socket]]\npath = "/run/s"\n[[runtime.socket]]\nbind = "[::1]:9999"\nlevel = "user"\n`,
+  );
+  assert.deepEqual(stdout.slice(-5), [
+    "runtime sockets",
+    "  /run/s      operator  mode 660",
+    "  [::1]:9999  user      in clear",
+    "",
+    "c.toml: valid",
+  ]);
+});
+
 Deno.test("runCheck says how each leg is trusted, without secrets", async () => {
   const result = await check(
     `${TEXT}[destination.pin]\nhost = "2001:db8::1"\ntls_server_name = "p"\ntls_pinned_cert_sha256 = "${

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { COMMANDS } from "../../src/runtime/table.ts";
 import { run } from "../support/mailferry.ts";
 import { PASSWORD, type Table, TOKEN } from "../support/proxy_config.ts";
+import { freePorts } from "../support/ports.ts";
 import { output } from "../support/program.ts";
 import { needs } from "../support/requirements.ts";
 import { ask, RuntimeClient } from "../support/runtime_client.ts";
@@ -359,30 +360,50 @@ Deno.test("a thousand who connect at once, silent readers and bad lines do not d
   );
 });
 
-needs(["python3"], "show stat is CSV that others read", async () => {
-  await using runtime = await RuntimeStage.create();
-  const csv = (await runtime.ask("show stat")).trimEnd();
-  const file = await Deno.makeTempFile();
-  try {
-    await Deno.writeTextFile(file, csv);
-    const script = "import csv,json,sys\n" +
-      "rows=csv.DictReader(open(sys.argv[1]).read()[2:].splitlines())\n" +
-      "print(json.dumps([[r['pxname'],r['svname'],int(r['scur']),r['status']] for r in rows]))";
-    assert.deepEqual(
-      JSON.parse(await output("python3", ["-c", script, file])),
-      [
-        ["imaps", "FRONTEND", 0, "OPEN"],
-        ["imap", "FRONTEND", 0, "OPEN"],
-        ["old", "imap", 0, "UP"],
-        ["old", "BACKEND", 0, "UP"],
-        ["new", "imap", 0, "UP"],
-        ["new", "BACKEND", 0, "UP"],
+needs(
+  ["prometheus-haproxy-exporter"],
+  "Prometheus's exporter for HAProxy reads show stat",
+  async () => {
+    await using runtime = await RuntimeStage.create();
+    using _client = await runtime.stage.loggedIn(ALICE);
+    const [port] = freePorts(1);
+    const exporter = new Deno.Command("prometheus-haproxy-exporter", {
+      args: [
+        `--web.listen-address=127.0.0.1:${port}`,
+        `--haproxy.scrape-uri=unix:${runtime.path("user")}`,
       ],
-    );
-  } finally {
-    await Deno.remove(file);
-  }
-});
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    try {
+      const metrics = await until(
+        "the exporter",
+        () =>
+          fetch(`http://127.0.0.1:${port}/metrics`)
+            .then((answer) => answer.text(), () => ""),
+      );
+      const version = /^Version: (.*)$/m.exec(await runtime.ask("show info"))!;
+      for (
+        const line of [
+          "haproxy_up 1",
+          "haproxy_exporter_csv_parse_failures_total 0",
+          'haproxy_frontend_current_sessions{frontend="imaps"} 1',
+          'haproxy_frontend_sessions_total{frontend="imaps"} 1',
+          'haproxy_backend_up{backend="old"} 1',
+          'haproxy_server_up{backend="old",server="imap"} 1',
+          'haproxy_server_current_sessions{backend="old",server="imap"} 1',
+          'haproxy_server_current_sessions{backend="new",server="imap"} 0',
+          'haproxy_server_connection_errors_total{backend="old",server="imap"} 0',
+          `haproxy_version_info{release_date="",version="${version[1]}"} 1`,
+        ]
+      ) assert.ok(metrics.includes(`\n${line}\n`), `${line}\n${metrics}`);
+    } finally {
+      exporter.kill("SIGTERM");
+      await exporter.status;
+    }
+  },
+);
 
 needs(
   ["bash", "socat"],
