@@ -153,6 +153,12 @@ Deno.test("a payload belongs to the last command and ends as it was announced", 
     await socket.ask("add map mappings <<\nerin old\nfrank nowhere\n\n"),
     "unknown destination 'frank'\n\n".replace("frank", "nowhere"),
   );
+  const many = Array.from({ length: 2500 }, (_, i) => `many${i} new\n`);
+  assert.equal(
+    await socket.ask(`add map mappings <<\n${many.join("")}\n`),
+    "\n",
+  );
+  assert.equal(mappings.get("many2499"), "new");
   assert.equal(
     await socket.ask("add map mappings <<\nerin\n\n"),
     "Missing value for key 'erin'.\n\n",

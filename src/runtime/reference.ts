@@ -96,6 +96,22 @@ const ABSENT: readonly (readonly [string, string])[] = [
   ["`show table`, `set table`, `clear table`", "see `GET /limits`"],
   ["`show peers`", "proxies share no state"],
   [
+    "`add backend`, `del backend`, `add server`, `del server`, `set server … fqdn`, `… ssl`, `… check-*`",
+    "destinations are changed by the configuration API, so that a restart knows of them",
+  ],
+  ["`httpclient`", "`probe`, in the protocol of each leg"],
+  ["`show startup-logs`", "`show events log`"],
+  ["`show schema json`", "the JSON forms have HAProxy's"],
+  ["`dump stats-file`", "counters begin anew with the process"],
+  [
+    "`add ssl crt-list`, `show ssl crt-list`, `show ssl sni`",
+    "the names of a certificate are those in it, or its `subjects`",
+  ],
+  [
+    "`acme`, `show ssl ech`, `add ssl jwt`, `show quic`",
+    "nothing of the kind is done here",
+  ],
+  [
     "`show resolvers`",
     "names are resolved by the system's resolver at each dial",
   ],

@@ -72,7 +72,9 @@ export class RuntimeSockets {
     try {
       for (const settings of wanted) {
         const key = keyOf(settings);
-        let socket = this.#open.find((open) => open.key === key);
+        let socket = this.#open.find((open) =>
+          open.key === key && !next.some(([taken]) => taken === open)
+        );
         if (!socket) {
           socket = await this.#make(settings, key);
           made.push(socket);

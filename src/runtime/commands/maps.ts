@@ -1,11 +1,14 @@
 /** Maps: `mappings` is the mapping store. */
 import { createHash } from "node:crypto";
+import { ControlError } from "../../control/api.ts";
 import { type Command, CommandError, type Invocation } from "../command.ts";
 
 /** The map that is the mapping store. */
 const MAPPINGS = "mappings";
 const UNKNOWN = "Unknown map identifier. Please use #<id> or <file>.";
 const NUMBER = 0;
+/** Entries of a payload that are written together. */
+const GROUP = 1000;
 
 type Control = Invocation["control"];
 
@@ -68,7 +71,7 @@ export const mapCommands: readonly Command[] = [
     changes: true,
     help: "add a map entry (payload supported instead of key/val)",
     description:
-      "An account has one destination: an entry that is there already gets the new value. In a payload each line is a key, a blank and a value; it is read whole before anything is written.",
+      "An account has one destination: an entry that is there already gets the new value. In a payload each line is a key, a blank and a value; it is read whole, and its destinations are looked at, before anything is written.",
     run: addToMap,
   },
   {
@@ -147,10 +150,33 @@ async function addToMap(
       throw new CommandError(`unknown destination '${destination}'`);
     }
   }
-  for (const [account, destination] of entries) {
-    await control.plane.setMapping(account, destination);
-  }
+  await setAll(control, entries);
   return "";
+}
+
+/** In groups: what a store is given while it writes shares its next write. */
+async function setAll(
+  { plane }: Control,
+  entries: readonly (readonly [string, string])[],
+): Promise<void> {
+  for (let at = 0; at < entries.length; at += GROUP) {
+    const group = entries.slice(at, at + GROUP);
+    const done = await Promise.allSettled(
+      group.map(([account, destination]) =>
+        plane.setMapping(account, destination)
+      ),
+    );
+    const failed = done.findIndex(({ status }) => status === "rejected");
+    if (failed < 0) continue;
+    const { reason } = done[failed] as PromiseRejectedResult;
+    if (!(reason instanceof ControlError) || entries.length === 1) throw reason;
+    const count = at + done.filter((d) => d.status === "fulfilled").length;
+    throw new CommandError(
+      `${count} of ${entries.length} entries were added; of the others the first is line ${
+        at + failed + 1
+      }: ${reason.message}`,
+    );
+  }
 }
 
 /** Lines of a key and a value. */
