@@ -349,11 +349,11 @@ Deno.test("a thousand who connect at once, silent readers and bad lines do not d
   for (let i = 0; i < 20; i++) (await stage.loggedIn(ALICE)).close();
   const answers = await asked;
   assert.equal(answers.filter((text) => text === "admin\n\n").length, 1000);
-  for (const client of silent) client[Symbol.dispose]();
   await until(
     "the descriptors of before",
     () => stage.proxy.descriptors() <= before,
   );
+  for (const client of silent) client[Symbol.dispose]();
   assert.match(
     await runtime.ask("get map mappings never"),
     /^type=str, found=no\n/,
