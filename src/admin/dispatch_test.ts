@@ -345,6 +345,9 @@ Deno.test("dispatch answers what the control plane refuses", async () => {
     control.failure = error;
     await expect(line, status, `${error.message}\n`);
   }
+  control.notes = ["the mapping store cannot be asked: refused"];
+  await expect("GET /readyz", 200, `ok\n${control.notes[0]}\n`);
+  control.notes = [];
   control.notReady = ["listener imaps: not bound", "draining"];
   await expect("GET /readyz", 503, "listener imaps: not bound\ndraining\n", {
     token: null,

@@ -133,6 +133,8 @@ export interface Explanation {
 export interface Readiness {
   readonly ready: boolean;
   readonly reasons: readonly string[];
+  /** What does not work, but is no reason to send clients elsewhere. */
+  readonly notes: readonly string[];
 }
 
 /** All identifiers are taken as given and normalized inside. Methods throw ControlError. */

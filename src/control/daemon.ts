@@ -97,9 +97,9 @@ export class Daemon implements Process {
         resources.adminTokens[0]?.digest,
     );
     const audit = new AuditLog((line) => log.write(line));
-    const store = await openStore(config, log);
+    const store = await openStore(config, env, log, () => parts);
     const selfMade = new SelfMade(state, log);
-    const parts = assemble(
+    const parts: Parts = assemble(
       config,
       store.store,
       log,
@@ -142,7 +142,7 @@ export class Daemon implements Process {
       audit,
     );
     const inForce: InForce = new InForce(parts, env, selfMade, [
-      new StoreFacility(parts, store),
+      new StoreFacility(parts, env, store),
       admin,
       runtime,
     ], () => live.renew());
@@ -180,7 +180,12 @@ export class Daemon implements Process {
       ...this.live.document() === null ? ["no configuration is loaded"] : [],
       ...this.#draining ? ["draining"] : [],
     ];
-    return { ready: reasons.length === 0, reasons };
+    // Another proxy would not do better: what it asks is the same.
+    const { serving, problem } = this.parts.store.health();
+    const notes = serving
+      ? []
+      : [`the mapping store cannot be asked: ${problem}`];
+    return { ready: reasons.length === 0, reasons, notes };
   }
 
   /** SIGHUP: read files again. Answers how that went in a word; the log has the reason. */

@@ -23,6 +23,7 @@ export function provideGauges(parts: Parts, config: Config): void {
   metrics.gauge("held_logins", () => holds.waiting);
   metrics.gauge("limits_refused", () => limits.refused);
   metrics.gauge("cache_entries", () => resolver.stats().entries);
+  metrics.gauge("store_up", () => parts.store.health().serving ? 1 : 0);
   const legs = () =>
     breakers.status().flatMap(({ destination, legs }) =>
       legs.map((leg) => ({ destination, ...leg }))

@@ -175,7 +175,8 @@ export class Plane implements ControlPlane {
     } catch (error) {
       throw storeFailure(error);
     }
-    await this.#forget(null);
+    this.parts.resolver.outdate(null);
+    await this.#forgetInWorkers(null);
   }
 
   async invalidate(identifier: string | null): Promise<void> {
@@ -258,18 +259,25 @@ export class Plane implements ControlPlane {
     mustBeWritable(store);
     mustBeStorable(store, account);
     try {
-      return await write(store);
+      const result = await write(store);
+      this.parts.resolver.invalidate(account);
+      return result;
     } catch (error) {
+      // Whether the store took it is not known; where it cannot be asked, what was known still counts.
+      this.parts.resolver.outdate(account);
       throw storeFailure(error);
     } finally {
-      // Also after a failure: whether the store took the write is not known then.
-      await this.#forget(account);
+      await this.#forgetInWorkers(account);
     }
   }
 
   /** Once this resolves no worker routes by what was known before. */
   async #forget(account: string | null): Promise<void> {
     this.parts.resolver.invalidate(account);
+    await this.#forgetInWorkers(account);
+  }
+
+  async #forgetInWorkers(account: string | null): Promise<void> {
     await this.parts.supervisor.ask("invalidate", {
       identifiers: account === null ? null : [account],
     });

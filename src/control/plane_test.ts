@@ -160,7 +160,7 @@ Deno.test("Plane refuses mappings that cannot be, and tells apart why", async ()
   assert.deepEqual(log, []);
   failing.error = new StoreError("write-failed", "disk full");
   await assert.rejects(set("alice"), refused("failed", /disk full/));
-  // Whether the store took it is not known: nobody may route by what was known.
+  // Whether the store took it is not known: it is asked before anybody is routed by what was known.
   assert.deepEqual(log, ['invalidate {"identifiers":["alice"]}']);
   Object.assign(parts.store, { writable: false });
   await assert.rejects(set("alice"), refused("read-only"));

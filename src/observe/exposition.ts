@@ -47,8 +47,10 @@ function family(metric: MetricView, type: ExpositionType): string[] {
       open ? escapeQuoted(metric.help) : escapeText(metric.help)
     }`,
     `# TYPE ${title} ${kind}`,
-    ...metric.samples.map(({ values, value }) =>
-      `${sample}${labelSet(metric.labels, values)} ${value}`
+    ...metric.samples.map(({ values, value, part }) =>
+      `${sample}${part ? `_${part}` : ""}${
+        labelSet(metric.labels, values)
+      } ${value}`
     ),
   ];
 }
@@ -57,9 +59,9 @@ function labelSet(
   labels: readonly string[],
   values: readonly string[],
 ): string {
-  if (labels.length === 0) return "";
-  const pairs = labels.map((label, i) =>
-    `${label}="${escapeQuoted(values[i] ?? "")}"`
+  if (values.length === 0) return "";
+  const pairs = values.map((value, i) =>
+    `${labels[i]}="${escapeQuoted(value)}"`
   );
   return `{${pairs.join(",")}}`;
 }

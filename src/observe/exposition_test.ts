@@ -32,6 +32,18 @@ const METRICS: MetricView[] = [
     labels: ["version"],
     samples: [{ values: ["1.2.3"], value: 1 }],
   },
+  {
+    name: "took_seconds",
+    kind: "histogram",
+    help: "Time.",
+    labels: ["operation", "le"],
+    samples: [
+      { values: ["get", "0.5"], value: 1, part: "bucket" },
+      { values: ["get", "+Inf"], value: 2, part: "bucket" },
+      { values: ["get"], value: 2, part: "count" },
+      { values: ["get"], value: 3.5, part: "sum" },
+    ],
+  },
   { name: "none", kind: "gauge", help: "None.", labels: ["x"], samples: [] },
 ];
 
@@ -48,6 +60,12 @@ mailferry_workers 2
 # HELP mailferry_build What runs.
 # TYPE mailferry_build info
 mailferry_build_info{version="1.2.3"} 1
+# HELP mailferry_took_seconds Time.
+# TYPE mailferry_took_seconds histogram
+mailferry_took_seconds_bucket{operation="get",le="0.5"} 1
+mailferry_took_seconds_bucket{operation="get",le="+Inf"} 2
+mailferry_took_seconds_count{operation="get"} 2
+mailferry_took_seconds_sum{operation="get"} 3.5
 # HELP mailferry_none None.
 # TYPE mailferry_none gauge
 # EOF`,

@@ -1,5 +1,5 @@
 /**
- * Every counter and gauge there is: its name, what it tells, its labels. The names here are those of
+ * Every counter, gauge and histogram there is: its name, what it tells, its labels. The names here are those of
  * the log; in `GET /metrics` they have `METRIC_PREFIX` in front, and counters `_total` behind. A label
  * has few values, known from the configuration or from the program: never an account or an address.
  */
@@ -14,6 +14,13 @@ type LabelValues = Readonly<Record<string, readonly string[]>>;
 interface CounterDeclaration {
   readonly help: string;
   readonly labels?: LabelValues;
+}
+
+interface HistogramDeclaration {
+  readonly help: string;
+  readonly labels?: LabelValues;
+  /** Upper bounds, rising; one for all the rest is added. */
+  readonly buckets: readonly number[];
 }
 
 interface GaugeDeclaration {
@@ -84,6 +91,19 @@ const LOGIN_RESULTS = [
 ] as const;
 export type LoginResult = (typeof LOGIN_RESULTS)[number];
 
+/** What is asked of a mapping store in another program. */
+const STORE_OPERATIONS = ["get", "delete", "write", "list"] as const;
+export type StoreOperation = (typeof STORE_OPERATIONS)[number];
+
+/** Why it did not: no answer in time, not to be asked, an answer that cannot be used, or a write refused. */
+const STORE_FAILURES = [
+  "timeout",
+  "unavailable",
+  "bad-data",
+  "rejected",
+] as const;
+export type StoreFailure = (typeof STORE_FAILURES)[number];
+
 export const COUNTERS = counters({
   connections_accepted: { help: "Connections that got a slot." },
   connections_refused: {
@@ -116,6 +136,11 @@ export const COUNTERS = counters({
     labels: { protocol: PROTOCOLS, reason: END_REASONS },
   },
   store_failures: { help: "Lookups that the mapping store did not answer." },
+  store_errors: {
+    help:
+      "Requests to a mapping store in another program that failed: no answer in time, not to be asked at all, an answer that cannot be used, or a write that it refused.",
+    labels: { operation: STORE_OPERATIONS, reason: STORE_FAILURES },
+  },
   undeclared_destinations: {
     help: "Lookups answered with a destination that is not configured.",
   },
@@ -123,6 +148,14 @@ export const COUNTERS = counters({
   config_reloads: { help: "Configurations taken over, the first included." },
   config_reload_failures: { help: "Configurations refused at a reload." },
   bugs: { help: "Errors that nothing in the program expects." },
+});
+
+export const HISTOGRAMS = histograms({
+  store_request_duration_seconds: {
+    help: "Time that a mapping store in another program took for its answers.",
+    labels: { operation: STORE_OPERATIONS },
+    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5],
+  },
 });
 
 export const GAUGES = gauges({
@@ -136,6 +169,9 @@ export const GAUGES = gauges({
     help: "Addresses and accounts whose logins are refused by [limits] now.",
   },
   cache_entries: { help: "Identifiers in the control plane's route cache." },
+  store_up: {
+    help: "1 while the mapping store answers, 0 while it cannot be asked.",
+  },
   legs_down: { help: "Legs taken down by their breaker now." },
   breaker_state: {
     help:
@@ -168,6 +204,12 @@ export const GAUGES = gauges({
 function counters<T extends string>(
   rows: Record<T, CounterDeclaration>,
 ): Readonly<Record<T, CounterDeclaration>> {
+  return rows;
+}
+
+function histograms<T extends string>(
+  rows: Record<T, HistogramDeclaration>,
+): Readonly<Record<T, HistogramDeclaration>> {
   return rows;
 }
 

@@ -1,21 +1,24 @@
 import type { LogLine } from "../port/messages.ts";
-import { COUNTERS, GAUGES } from "./metric_names.ts";
+import { COUNTERS, GAUGES, HISTOGRAMS } from "./metric_names.ts";
 
 export type CounterName = keyof typeof COUNTERS;
 export type GaugeName = keyof typeof GAUGES;
+export type HistogramName = keyof typeof HISTOGRAMS;
 
 /** One value of a metric with the values of its labels, in the order of their declaration. */
 export interface Sample {
   readonly values: readonly string[];
   readonly value: number;
+  /** Of a histogram; a bucket's `values` end with its upper bound. */
+  readonly part?: "bucket" | "count" | "sum";
 }
 
 /** One metric with all that is needed to show it in whatever format. */
 export interface MetricView {
   readonly name: string;
-  readonly kind: "counter" | "gauge" | "info";
+  readonly kind: "counter" | "gauge" | "info" | "histogram";
   readonly help: string;
-  /** Names of the labels. */
+  /** Names of the labels; of a histogram that of the bucket's bound, `le`, is the last. */
   readonly labels: readonly string[];
   readonly samples: readonly Sample[];
 }
@@ -24,17 +27,24 @@ export interface MetricView {
 export type GaugeReader = () => number | readonly Sample[];
 
 /**
- * The counters and gauges of the process. In increments a counter with labels is named
+ * The counters, gauges and histograms of the process. In increments a counter with labels is named
  * `name.value.value`; all its combinations are there from the start, as zero.
  */
 export class Metrics {
   #counters = new Map<string, number>();
   #gauges = new Map<string, GaugeReader>();
+  #histograms = new Map<string, Distribution>();
 
   constructor() {
     for (const [name, { labels }] of Object.entries(COUNTERS)) {
       for (const values of combinations(Object.values(labels ?? {}))) {
         this.#counters.set(keyOf(name, values), 0);
+      }
+    }
+    for (const [name, { labels, buckets }] of Object.entries(HISTOGRAMS)) {
+      for (const values of combinations(Object.values(labels ?? {}))) {
+        const counts = new Float64Array(buckets.length + 1);
+        this.#histograms.set(keyOf(name, values), { counts, sum: 0 });
       }
     }
   }
@@ -63,6 +73,19 @@ export class Metrics {
       );
   }
 
+  /** Count one value of a histogram, in its unit; `values` are those of its labels. */
+  observe(
+    name: HistogramName,
+    value: number,
+    ...values: readonly string[]
+  ): void {
+    const { buckets } = HISTOGRAMS[name];
+    const found = this.#histograms.get(keyOf(name, values))!;
+    const bucket = buckets.findIndex((bound) => value <= bound);
+    found.counts[bucket < 0 ? buckets.length : bucket]!++;
+    found.sum += value;
+  }
+
   /** Where a gauge gets its number from. */
   gauge(name: GaugeName, read: GaugeReader): void {
     this.#gauges.set(name, read);
@@ -81,6 +104,21 @@ export class Metrics {
           value: this.#counters.get(keyOf(name, values))!,
         })),
       })),
+      ...Object.entries(HISTOGRAMS).map(
+        ([name, { help, labels = {}, buckets }]) => ({
+          name,
+          kind: "histogram" as const,
+          help,
+          labels: [...Object.keys(labels), "le"],
+          samples: combinations(Object.values(labels)).flatMap((values) =>
+            distribution(
+              values,
+              buckets,
+              this.#histograms.get(keyOf(name, values))!,
+            )
+          ),
+        }),
+      ),
       ...Object.entries(GAUGES).map(([name, { help, labels = [], info }]) => ({
         name,
         kind: info ? "info" as const : "gauge" as const,
@@ -91,10 +129,11 @@ export class Metrics {
     ];
   }
 
-  /** The line of each minute: every metric; of those with labels the values that are not zero. */
+  /** The line of each minute: every counter and gauge; of those with labels the values that are not zero. */
   line(): LogLine {
     const fields: Record<string, number> = {};
-    for (const { name, samples } of this.snapshot()) {
+    for (const { name, kind, samples } of this.snapshot()) {
+      if (kind === "histogram") continue;
       if (GAUGES[name as GaugeName]?.unlogged) continue;
       for (const { values, value } of samples) {
         if (values.length === 0 || value !== 0) {
@@ -109,6 +148,31 @@ export class Metrics {
     const read = this.#gauges.get(name)?.() ?? (labels.length === 0 ? 0 : []);
     return typeof read === "number" ? [{ values: [], value: read }] : read;
   }
+}
+
+/** How many values fell into each bucket. */
+interface Distribution {
+  readonly counts: Float64Array;
+  sum: number;
+}
+
+/** As a scraper wants it: buckets count all that lies below their bound. */
+function distribution(
+  values: readonly string[],
+  buckets: readonly number[],
+  { counts, sum }: Distribution,
+): Sample[] {
+  let total = 0;
+  const parts: Sample[] = [...counts].map((count, i) => {
+    const bound = i < buckets.length ? String(buckets[i]) : "+Inf";
+    total += count;
+    return { values: [...values, bound], value: total, part: "bucket" };
+  });
+  return [
+    ...parts,
+    { values, value: total, part: "count" },
+    { values, value: sum, part: "sum" },
+  ];
 }
 
 function keyOf(name: string, values: readonly string[]): string {

@@ -50,6 +50,31 @@ Deno.test("Metrics reads gauges when asked, with and without labels", () => {
   assert.deepEqual(by.get("active_sessions")?.samples, []);
 });
 
+Deno.test("Metrics.observe counts values into the buckets of a histogram", () => {
+  const metrics = new Metrics();
+  const name = "store_request_duration_seconds";
+  for (const value of [0.0004, 0.0005, 0.003, 60]) {
+    metrics.observe(name, value, "get");
+  }
+  const view = metrics.snapshot().find((m) => m.name === name)!;
+  assert.deepEqual(view.labels, ["operation", "le"]);
+  const samples = view.samples.filter(({ values }) => values[0] === "get");
+  const text = samples.map(({ values, value, part }) =>
+    `${part} ${values[1] ?? ""} ${value}`
+  );
+  assert.deepEqual(text.slice(0, 4), [
+    "bucket 0.0005 2",
+    "bucket 0.001 2",
+    "bucket 0.0025 2",
+    "bucket 0.005 3",
+  ]);
+  assert.deepEqual(text.slice(-3), [
+    "bucket +Inf 4",
+    "count  4",
+    "sum  60.0039",
+  ]);
+});
+
 Deno.test("Metrics.line shows every metric and of those with labels the values not zero", () => {
   const metrics = new Metrics();
   metrics.add("logins", 2, "imap", "accepted");

@@ -90,6 +90,16 @@ export class RouteCache {
     return true;
   }
 
+  /** It is the last known answer from now on, and no more; null: so are all. */
+  outdate(identifier: string | null): void {
+    if (identifier === null) {
+      this.#expires.fill(-Infinity);
+      return;
+    }
+    const slot = this.#slots.get(identifier);
+    if (slot !== undefined) this.#expires[slot] = -Infinity;
+  }
+
   clear(): void {
     this.#slots = new Map();
     this.#keys = [];

@@ -65,6 +65,8 @@ export class Resolver {
   #flights = new Map<string, Flight>();
   /** Lookups wait for all of these. */
   readonly #suspensions = new Set<Promise<void>>();
+  /** What was answered while the store could not be asked, and until when, oldest first. */
+  #transient = new Map<string, number>();
   #hits = 0;
   #misses = 0;
 
@@ -114,14 +116,23 @@ export class Resolver {
 
   /** Forget one identifier, or all (null): last known answers too. */
   invalidate(identifier: string | null): void {
-    if (identifier === null) {
-      this.#cache.clear();
-      for (const [each, flight] of this.#flights) this.#attempt(each, flight);
-      return;
+    if (identifier === null) this.#cache.clear();
+    else this.#cache.delete(identifier);
+    this.#beginAnew(identifier);
+  }
+
+  /** Ask the store again about one identifier, or all (null); until it answers, what was known is known. */
+  outdate(identifier: string | null): void {
+    this.#cache.outdate(identifier);
+    this.#beginAnew(identifier);
+  }
+
+  /** The store answers again: what was said in its place is over. */
+  storeIsBack(): void {
+    for (const identifier of this.#transient.keys()) {
+      this.#cache.outdate(identifier);
     }
-    this.#cache.delete(identifier);
-    const flight = this.#flights.get(identifier);
-    if (flight) this.#attempt(identifier, flight);
+    this.#transient.clear();
   }
 
   /**
@@ -143,6 +154,15 @@ export class Resolver {
       misses: this.#misses,
       entries: this.#cache.size,
     };
+  }
+
+  #beginAnew(identifier: string | null): void {
+    if (identifier === null) {
+      for (const [each, flight] of this.#flights) this.#attempt(each, flight);
+      return;
+    }
+    const flight = this.#flights.get(identifier);
+    if (flight) this.#attempt(identifier, flight);
   }
 
   #start(identifier: string): Flight {
@@ -171,10 +191,8 @@ export class Resolver {
     const fail = (reason: string) => {
       if (flight.attempt !== attempt) return;
       this.events.storeFailed(identifier, reason);
-      settle({
-        destination: this.#cache.peek(identifier)?.destination,
-        expires: this.clock.now() + TRANSIENT_TTL,
-      });
+      const destination = this.#cache.peek(identifier)?.destination;
+      settle({ destination, expires: this.#transientUntil(identifier) });
     };
     flight.cancelTimeout();
     const { lookupTimeout } = this.settings;
@@ -184,12 +202,24 @@ export class Resolver {
     );
     this.#ask(identifier).then(
       (destination) => {
-        if (flight.attempt === attempt) {
-          settle(this.#judge(identifier, destination));
-        }
+        if (flight.attempt !== attempt) return;
+        this.#transient.delete(identifier);
+        settle(this.#judge(identifier, destination));
       },
       (error) => fail(error instanceof Error ? error.message : String(error)),
     );
+  }
+
+  #transientUntil(identifier: string): number {
+    const now = this.clock.now();
+    for (const [each, until] of this.#transient) {
+      if (until > now) break;
+      this.#transient.delete(each);
+    }
+    const until = now + TRANSIENT_TTL;
+    this.#transient.delete(identifier);
+    this.#transient.set(identifier, until);
+    return until;
   }
 
   /** A store that throws instead of rejecting fails the lookup, not the caller. */

@@ -219,6 +219,49 @@ Deno.test("Resolver.configure forgets everything with another store", async () =
   assert.deepEqual(await under, old(30_000));
 });
 
+Deno.test("Resolver.outdate asks anew, and has the last known answer while there is none", async () => {
+  const { store, resolver } = setup();
+  for (const which of ["a", null]) {
+    const known = resolver.resolve("a");
+    await store.asked.pop()!.answer("new");
+    await known;
+    resolver.outdate(which);
+    assert.equal(resolver.peekCached("a"), null);
+    const again = resolver.resolve("a");
+    await store.asked.pop()!.fail(new Error("down"));
+    assert.equal((await again as Resolution).destination, "new");
+    resolver.storeIsBack();
+  }
+});
+
+Deno.test("Resolver.outdate begins lookups under way anew", async () => {
+  const { store, resolver } = setup();
+  const asked = resolver.resolve("a");
+  resolver.outdate("a");
+  await store.asked[0]!.answer("old");
+  await store.asked[1]!.answer("new");
+  assert.equal((await asked as Resolution).destination, "new");
+});
+
+Deno.test("Resolver.storeIsBack ends what was said while the store could not be asked, and no more", async () => {
+  const { store, resolver } = setup();
+  const mapped = resolver.resolve("mapped");
+  await store.asked.pop()!.answer("new");
+  await mapped;
+  const lost = resolver.resolve("lost");
+  await store.asked.pop()!.fail(new Error("down"));
+  assert.equal((await lost as Resolution).destination, "old");
+  resolver.storeIsBack();
+  assert.equal(resolver.peekCached("lost"), null);
+  assert.notEqual(resolver.peekCached("mapped"), null);
+  const again = resolver.resolve("lost");
+  await store.asked.pop()!.answer("new");
+  await again;
+  // It was answered since: another return of the store does not concern it.
+  resolver.storeIsBack();
+  assert.notEqual(resolver.peekCached("lost"), null);
+});
+
 Deno.test("Resolver never gives out what an invalidation made old, in any order of events", async () => {
   for (let seed = 1; seed <= 30; seed++) {
     const random = new SeededRandom(seed);

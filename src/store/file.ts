@@ -8,12 +8,14 @@ import {
 import { replaceFile } from "./replace_file.ts";
 import { upperBound } from "./sorting.ts";
 import {
+  type MappingChanges,
   type MappingPage,
   type MappingStore,
   StoreError,
   type StoreHealth,
   type WriteAll,
 } from "./store.ts";
+import { unreadableWord } from "./words.ts";
 
 export interface FileStoreOptions extends ParseRules {
   /** `[mapping.file] path`. */
@@ -23,10 +25,9 @@ export interface FileStoreOptions extends ParseRules {
 }
 
 interface Change {
-  readonly identifier: string;
-  /** null: remove. */
-  readonly destination: string | null;
-  done(existed: boolean): void;
+  readonly entries: MappingChanges;
+  /** How many of its identifiers had a mapping before. */
+  done(existed: number): void;
   fail(error: unknown): void;
 }
 
@@ -70,9 +71,16 @@ export class FileStore implements MappingStore {
     return Promise.resolve(this.#table.entries.get(identifier) ?? null);
   }
 
-  async set(identifier: string, destination: string): Promise<void> {
-    mustBeStorable(identifier, destination);
-    await this.#change(identifier, destination);
+  set(identifier: string, destination: string): Promise<void> {
+    return this.write(new Map([[identifier, destination]]));
+  }
+
+  /** All or none: the file is written once. */
+  async write(changes: MappingChanges): Promise<void> {
+    for (const [identifier, destination] of changes) {
+      if (destination !== null) mustBeStorable(identifier, destination);
+    }
+    await this.#change(changes);
   }
 
   async writeAll(
@@ -95,8 +103,8 @@ export class FileStore implements MappingStore {
     });
   }
 
-  delete(identifier: string): Promise<boolean> {
-    return this.#change(identifier, null);
+  async delete(identifier: string): Promise<boolean> {
+    return await this.#change(new Map([[identifier, null]])) > 0;
   }
 
   async list(after: string | null, limit: number): Promise<MappingPage> {
@@ -138,14 +146,14 @@ export class FileStore implements MappingStore {
     });
   }
 
-  health(): Promise<StoreHealth> {
+  health(): StoreHealth {
     const failure = this.#lastReloadFailure;
-    return Promise.resolve({
+    return {
       serving: true,
       problem: failure === null
         ? null
         : `the last reload failed, the mappings before it are served: ${failure}`,
-    });
+    };
   }
 
   /** What is wrong with the destinations in use by other rules than those at opening; none: []. */
@@ -162,9 +170,9 @@ export class FileStore implements MappingStore {
     return this.#last;
   }
 
-  #change(identifier: string, destination: string | null): Promise<boolean> {
+  #change(entries: MappingChanges): Promise<number> {
     return new Promise((done, fail) => {
-      this.#pending.push({ identifier, destination, done, fail });
+      this.#pending.push({ entries, done, fail });
       if (this.#pending.length === 1) this.#enqueue(() => this.#writePending());
     });
   }
@@ -180,22 +188,26 @@ export class FileStore implements MappingStore {
     this.#pending = [];
     try {
       const delta = new Map<string, string | null>();
-      const existed = changes.map(({ identifier, destination }) => {
-        const before = delta.has(identifier)
-          ? delta.get(identifier)
-          : this.#table.entries.get(identifier);
-        delta.set(identifier, destination);
-        return before !== undefined && before !== null;
+      const existed = changes.map(({ entries }) => {
+        let count = 0;
+        for (const [identifier, destination] of entries) {
+          const before = delta.has(identifier)
+            ? delta.get(identifier)
+            : this.#table.entries.get(identifier);
+          if (before !== undefined && before !== null) count++;
+          delta.set(identifier, destination);
+        }
+        return count;
       });
       await this.#write(delta);
-      changes.forEach((change, i) => change.done(existed[i] as boolean));
+      changes.forEach((change, i) => change.done(existed[i] as number));
     } catch (error) {
       changes.forEach((change) => change.fail(error));
     }
   }
 
   async #write(
-    delta: ReadonlyMap<string, string | null>,
+    delta: MappingChanges,
     settle?: () => Promise<void>,
   ): Promise<void> {
     const { entries } = this.#table;
@@ -222,7 +234,7 @@ export class FileStore implements MappingStore {
   /** The new content in pieces; the identifiers written are added to `written`. */
   async *#lines(
     before: readonly string[],
-    delta: ReadonlyMap<string, string | null>,
+    delta: MappingChanges,
     written: string[],
   ): AsyncGenerator<Uint8Array> {
     const { entries } = this.#table;
@@ -262,16 +274,12 @@ function mustBeStorable(identifier: string, destination: string): void {
 
 /** Why a line with this word in it would be read back as something else, or null. */
 function unreadable(what: string, word: string): string | null {
-  if (word === "") return `the ${what} is empty`;
   if (word.startsWith("#")) {
     return `a mapping file cannot hold an ${what} that begins with #`;
   }
   // `trim` and the split take the same characters as \s, a byte order mark among them.
-  if (/[\s\0]/.test(word)) {
+  if (/\s/.test(word)) {
     return `a mapping file cannot hold white space in an ${what}`;
   }
-  if (!word.isWellFormed() || word.includes("\uFFFD")) {
-    return `the ${what} is not valid Unicode text`;
-  }
-  return null;
+  return unreadableWord(what, word);
 }

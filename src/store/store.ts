@@ -34,8 +34,11 @@ export interface Mapping {
   readonly destination: string;
 }
 
+/** Identifiers and the destination that each is to have; null: none. */
+export type MappingChanges = ReadonlyMap<string, string | null>;
+
 export interface MappingPage {
-  /** In the store's own stable order. */
+  /** In the store's own order; there may be fewer than were asked for, even none, where more follow. */
   readonly mappings: readonly Mapping[];
   /** Give it as `after` for the page that follows; null when this was the last. */
   readonly next: string | null;
@@ -72,6 +75,11 @@ export interface MappingStore {
   set(identifier: string, destination: string): Promise<void>;
   /** True when there was a mapping. */
   delete(identifier: string): Promise<boolean>;
+  /**
+   * Many changes together: all or none of them where the source can do that, else in the order given
+   * up to the first failure. Callers bound how many they give at once where a source is remote.
+   */
+  write(changes: MappingChanges): Promise<void>;
   /** Absent where the source cannot: write all or none of `mappings`, at once for all who look them up. */
   writeAll?(
     mappings: ReadonlyMap<string, string>,
@@ -83,13 +91,17 @@ export interface MappingStore {
   list(after: string | null, limit: number): Promise<MappingPage>;
   /** Why this identifier could not be read back from the source, or null when it can be stored. */
   unstorable(identifier: string): string | null;
-  /** Read the source again where it is held in memory; what was served before stays when that fails. */
+  /**
+   * Read the source again where it is held in memory; what was served before stays when that fails. Any
+   * other source is asked whether it answers.
+   */
   reload(): Promise<void>;
   /** Where the mappings are in memory: what is wrong with the destinations in use by other rules; none: []. */
   problemsUnder?(
     check: (destination: string) => string | null,
   ): readonly string[];
-  health(): Promise<StoreHealth>;
+  /** As it was seen last: nothing is asked. */
+  health(): StoreHealth;
   /** Waits for writes under way. */
   close(): Promise<void>;
 }

@@ -77,6 +77,40 @@ const STEPS: Record<string, (t: StoreUnderTest) => Promise<void>> = {
     assert.equal(store.unstorable("alice@example.com"), null);
   },
 
+  "write sets, replaces and removes together": async (t) => {
+    await t.store.set("alice@example.com", "old");
+    await t.store.set("bob@example.com", "old");
+    await t.store.write(
+      new Map([
+        ["alice@example.com", "new"],
+        ["bob@example.com", null],
+        ["carol@example.com", "new"],
+        ["nobody@example.com", null],
+      ]),
+    );
+    const again = await t.reopen();
+    for (
+      const [identifier, destination] of [
+        ["alice@example.com", "new"],
+        ["bob@example.com", null],
+        ["carol@example.com", "new"],
+        ["nobody@example.com", null],
+      ] as const
+    ) assert.equal(await again.get(identifier), destination, identifier);
+    await again.close();
+    await t.store.write(new Map());
+  },
+
+  "write with one that cannot be stored changes nothing": async (
+    { store },
+  ) => {
+    await assert.rejects(
+      store.write(new Map([["alice@example.com", "new"], ["", "new"]])),
+      { name: "StoreError", code: "unstorable" },
+    );
+    assert.equal(await store.get("alice@example.com"), null);
+  },
+
   "list pages through every mapping once": async ({ store }) => {
     const expected = new Map<string, string>();
     for (let i = 0; i < 23; i++) {
@@ -182,7 +216,7 @@ const STEPS: Record<string, (t: StoreUnderTest) => Promise<void>> = {
     await store.set("alice@example.com", "new");
     await store.reload();
     assert.equal(await store.get("alice@example.com"), "new");
-    assert.deepEqual(await store.health(), { serving: true, problem: null });
+    assert.deepEqual(store.health(), { serving: true, problem: null });
   },
 
   "errors are StoreError": async ({ store }) => {

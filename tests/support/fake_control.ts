@@ -24,6 +24,7 @@ export class FakeControl implements ControlPlane {
   /** Thrown by the next call. */
   failure: Error | null = null;
   notReady: string[] = [];
+  notes: string[] = [];
   openSessions: SessionView[] = [{
     id: "s1",
     listener: "imaps",
@@ -48,7 +49,8 @@ export class FakeControl implements ControlPlane {
 
   readiness() {
     this.#asked("readiness");
-    return { ready: this.notReady.length === 0, reasons: this.notReady };
+    const { notReady: reasons, notes } = this;
+    return { ready: reasons.length === 0, reasons, notes };
   }
 
   stats() {

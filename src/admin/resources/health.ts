@@ -20,18 +20,18 @@ export const healthRoutes = [
     path: "/readyz",
     summary: "Does the proxy accept sessions",
     description:
-      "Answers 503 with one reason a line until every listener is bound, and while draining.",
+      "Answers 503 with one reason a line until every listener is bound, and while draining. Behind `ok` follows, one a line, what does not work but is no reason to send clients elsewhere: a mapping store that cannot be asked.",
     role: "public",
     parameters: {},
     form: "text",
-    response: z.literal("ok"),
+    response: z.string(),
     refusals: {},
     failures: { 503: "Not ready; one reason a line" },
     cli: { verb: ["readyz"], positional: [] },
     handle({ control }) {
-      const { ready, reasons } = control.readiness();
-      if (!ready) throw new AdminError(503, reasons.join("\n"));
-      return "ok" as const;
+      const { ready, reasons, notes } = control.readiness();
+      if (!ready) throw new AdminError(503, [...reasons, ...notes].join("\n"));
+      return ["ok", ...notes].join("\n");
     },
   }),
 ];

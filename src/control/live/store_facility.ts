@@ -1,10 +1,14 @@
 import { isDeepStrictEqual } from "node:util";
+import type { Env } from "../../config/environment.ts";
 import { mappingTargetFault } from "../../config/mapping_targets.ts";
 import type { Config } from "../../config/schema.ts";
+import { readTrustRoots } from "../../net/trust_roots.ts";
+import { systemClock } from "../../observe/clock.ts";
 import type { Log } from "../../observe/log.ts";
 import { normalizeIdentifier } from "../../route/identifier.ts";
-import { FileStore } from "../../store/file.ts";
-import type { MappingStore } from "../../store/store.ts";
+import { openMappingStore } from "../../store/open.ts";
+import type { RemoteEvents } from "../../store/remote/source.ts";
+import { type MappingStore, StoreError } from "../../store/store.ts";
 import type { Parts } from "../parts.ts";
 import {
   type Coming,
@@ -24,26 +28,60 @@ export interface OpenedStore {
   readonly targets: Targets;
 }
 
-/** The schema admits only what there is a store for; others are refused as not available. Throws StoreError. */
+/**
+ * Open the store of a configuration; one in another program whether it answers or not. `parts` are
+ * those that serve, once there are any. Throws StoreError for a file that cannot be read.
+ */
 export async function openStore(
   config: Config,
+  env: Env,
   log: Log,
+  parts: () => Parts,
 ): Promise<OpenedStore> {
-  const { normalize, file } = config.mapping;
+  const { mapping } = config;
   const targets = { config };
-  const store = await FileStore.open({
-    path: file!.path,
-    normalize: (identifier) => normalizeIdentifier(identifier, normalize),
+  const store = await openMappingStore(mapping, {
+    normalize: (identifier) =>
+      normalizeIdentifier(identifier, mapping.normalize),
     checkDestination: (name) => mappingTargetFault(targets.config)(name),
     warn: (message) => log.warn("mapping_warning", { problem: message }),
+    lookupTimeout: () => targets.config.mapping.lookup_timeout,
+    trustRoots: () => readTrustRoots(env),
+    events: remoteEvents(mapping.source, log, parts),
+    clock: systemClock,
   });
   return { store, targets };
+}
+
+function remoteEvents(
+  source: MappingStore["source"],
+  log: Log,
+  parts: () => Parts,
+): RemoteEvents {
+  return {
+    down: (problem) => log.error("store_down", { source, reason: problem }),
+    up() {
+      const { resolver, supervisor } = parts();
+      log.info("store_up", { source });
+      resolver.storeIsBack();
+      void supervisor.ask("invalidate", { identifiers: null });
+    },
+    answered: (operation, after) =>
+      parts().metrics.observe(
+        "store_request_duration_seconds",
+        after / 1000,
+        operation,
+      ),
+    failed: (operation, reason) =>
+      parts().metrics.add("store_errors", 1, operation, reason),
+  };
 }
 
 /** The mapping store of the configuration in force. */
 export class StoreFacility implements Facility {
   constructor(
     private readonly parts: Parts,
+    private readonly env: Env,
     private opened: OpenedStore,
   ) {}
 
@@ -51,22 +89,40 @@ export class StoreFacility implements Facility {
     if (isSameStore(this.opened.targets.config, config)) {
       return unchanged(() => this.#keep(config, reread));
     }
-    const next = await openStore(config, this.parts.log);
+    const next = await openStore(
+      config,
+      this.env,
+      this.parts.log,
+      () => this.parts,
+    );
+    // At the start nothing better is served; here what was there before is.
+    const { serving, problem } = next.store.health();
+    if (!serving) {
+      await next.store.close();
+      throw new StoreError(
+        "unavailable",
+        `the mapping store cannot be asked: ${problem}`,
+      );
+    }
     return {
       commit: () => this.#replace(next),
       abort: () => next.store.close(),
     };
   }
 
-  /** Where the file was changed since it was validated, the mappings before it stay, and the store's health says so. */
+  /** Where it cannot be read, what is known of it stays. */
   async #keep(config: Config, reread: boolean): Promise<void> {
     const { store, targets } = this.opened;
     targets.config = config;
     if (!reread) return;
-    await store.reload().catch((error: Error) =>
-      this.parts.log.error("mappings_not_reloaded", { reason: error.message })
-    );
-    this.parts.resolver.invalidate(null);
+    const { log, resolver } = this.parts;
+    try {
+      await store.reload();
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      log.error("mappings_not_reloaded", { reason: error.message });
+    }
+    resolver.outdate(null);
   }
 
   async #replace(next: OpenedStore): Promise<void> {

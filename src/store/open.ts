@@ -1,0 +1,37 @@
+import type { Config } from "../config/schema.ts";
+import type { Clock } from "../observe/clock.ts";
+import { FileStore } from "./file.ts";
+import type { RemoteEvents } from "./remote/source.ts";
+import { type MappingStore, StoreError } from "./store.ts";
+
+/** What stores ask of the program around them; functions, because the configuration changes beneath them. */
+export interface StoreSurroundings {
+  readonly normalize: (identifier: string) => string;
+  /** What is wrong with a destination that the source names, or null. */
+  readonly checkDestination: (destination: string) => string | null;
+  /** Told what is odd in a source that is served all the same. */
+  readonly warn: (message: string) => void;
+  /** `[mapping] lookup_timeout`, ms. */
+  readonly lookupTimeout: () => number;
+  /** PEM of the authorities that this host trusts; the runtime itself trusts none. */
+  readonly trustRoots: () => readonly string[];
+  readonly events: RemoteEvents;
+  readonly clock: Clock;
+}
+
+/**
+ * Open the store of a configuration. One in another program is loaded only where it is used, and opens
+ * whether it can be reached or not: its health says so. Throws StoreError for a file that cannot be read.
+ */
+export function openMappingStore(
+  { source, file }: Config["mapping"],
+  around: StoreSurroundings,
+): Promise<MappingStore> {
+  switch (source) {
+    case "file":
+      return FileStore.open({ ...around, path: file!.path });
+    case "redis":
+    case "sql":
+      throw new StoreError("unavailable", `${source} is not available`);
+  }
+}
