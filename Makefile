@@ -51,6 +51,7 @@ check: $(DENO)
 # Both suites run even when the first fails, so that one run shows everything that is wrong.
 test: build
 	tools/install_test_deps.sh
+	tools/install_schemathesis.sh
 	status=0; \
 	$(DENO) task test || status=1; \
 	$(DENO) task test:scenarios || status=1; \

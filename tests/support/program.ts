@@ -13,9 +13,11 @@ export async function output(program: string, args: string[]): Promise<string> {
 export async function outcome(
   program: string,
   args: string[],
+  cwd?: string,
 ): Promise<{ code: number; text: string }> {
   const { code, stdout, stderr } = await new Deno.Command(program, {
     args,
+    ...(cwd !== undefined && { cwd }),
     stdin: "null",
   }).output();
   const decoder = new TextDecoder();

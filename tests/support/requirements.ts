@@ -6,13 +6,7 @@ function installed(program: string): boolean {
     "/usr/sbin",
     "/usr/local/sbin",
   ];
-  return places.some((place) => {
-    try {
-      return Deno.statSync(`${place}/${program}`).isFile;
-    } catch {
-      return false;
-    }
-  });
+  return places.some((place) => isFile(`${place}/${program}`));
 }
 
 /** Root in a container has not always the right to mount. */
@@ -27,9 +21,25 @@ function mayMount(): boolean {
   return mounted;
 }
 
+/** Where tools/install_schemathesis.sh puts the program. */
+export function schemathesis(): string {
+  const cache = Deno.env.get("XDG_CACHE_HOME") ||
+    `${Deno.env.get("HOME")}/.cache`;
+  return `${cache}/mailferry/schemathesis/venv/bin/schemathesis`;
+}
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
 /** What `needs` knows beyond programs: a right that the test wants. */
 const SPECIAL: Record<string, () => boolean> = {
   mount: mayMount,
+  schemathesis: () => isFile(schemathesis()),
   root: () => Deno.uid() === 0,
 };
 
