@@ -128,7 +128,7 @@ class Editor {
       const where = formatConfigPath(this.#path);
       return new DocumentError("absent", `${where} does not exist`);
     }
-    return noWay(this.#path, i);
+    return noWay(this.#path, i, node);
   }
 }
 

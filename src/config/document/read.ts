@@ -13,7 +13,7 @@ export function read(document: Json | null, path: DocumentPath): Json {
   for (const [i, name] of path.entries()) {
     if (Array.isArray(at)) at = at[indexOf(at, path, i)]!;
     else if (isTable(at)) at = own(at, name) ?? null;
-    else throw noWay(path, i);
+    else throw noWay(path, i, at);
   }
   return at;
 }
@@ -42,8 +42,14 @@ export function indexOf(
   return index;
 }
 
-/** The path goes on where there is neither an object nor a list. */
-export function noWay(path: DocumentPath, i: number): DocumentError {
+/** The path goes on behind `at`, which is neither an object nor a list. */
+export function noWay(
+  path: DocumentPath,
+  i: number,
+  at: Json | undefined,
+): DocumentError {
   const where = formatConfigPath(path.slice(0, i));
-  return new DocumentError("invalid", `${where} is no object or list`);
+  const isAbsent = at === undefined || at === null;
+  const why = isAbsent ? "does not exist" : "is no object or list";
+  return new DocumentError("invalid", `${where} ${why}`);
 }
