@@ -138,6 +138,7 @@ async function run(
     const note = (noted: ChangeDetail) => void (detail = noted);
     const value = await route.handle({
       ...{ control, request, values, routes, body, audit, note },
+      by: principal?.name ?? "",
       setHeader: (name, value) => void (headers[name] = value),
     });
     answer = route.form === "json" ? json(value) : route.form === "typed"

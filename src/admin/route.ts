@@ -39,6 +39,8 @@ export interface Call<P extends Parameters = Parameters> {
   /** Empty where the route declares none. */
   readonly body: RequestBody;
   readonly audit: Pick<AuditLog, "latest">;
+  /** Who asks, for what is kept of the call: the name of a token. */
+  readonly by: string;
   /** What the audit line of this call has besides its parameters. */
   note(detail: ChangeDetail): void;
   /** A header of the answer, which the route declares. */

@@ -10,6 +10,7 @@ import { limitRoutes } from "./resources/limits.ts";
 import { mappingRoutes } from "./resources/mappings.ts";
 import { metricsRoutes } from "./resources/metrics.ts";
 import { pkiRoutes } from "./resources/pki.ts";
+import { overrideRoutes } from "./resources/overrides.ts";
 import { statsRoutes } from "./resources/stats.ts";
 import type { Route } from "./route.ts";
 
@@ -22,6 +23,7 @@ export const routes: readonly Route[] = [
   ...cacheRoutes,
   ...connectionRoutes,
   ...limitRoutes,
+  ...overrideRoutes,
   ...configRoutes,
   ...documentRoutes,
   ...auditRoutes,

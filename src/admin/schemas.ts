@@ -169,6 +169,20 @@ export const upstreamsSchema = z.array(
   }) satisfies z.ZodType<UpstreamView>,
 );
 
+export const overridesSchema = z.strictObject({
+  overrides: z.array(
+    z.strictObject({
+      kind: z.string(),
+      key: z.string(),
+      value: z.unknown(),
+      configured: z.unknown(),
+      state: z.enum(["in-force", "stale", "unused"]),
+      set_at: z.iso.datetime(),
+      set_by: z.string(),
+    }),
+  ),
+});
+
 /** An account, as a client would log in; the control plane normalizes it. */
 export const identifier = {
   schema: z.string(),

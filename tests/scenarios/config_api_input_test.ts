@@ -182,6 +182,10 @@ Deno.test("paths that lead nowhere are refused, whatever they are made of", asyn
     const { status } = await send("DELETE", path);
     assert.equal(status, expected[2], `DELETE ${path.slice(0, 60)}`);
   }
+  for (const path of ["admin", "routing", "destination/old", "mapping/file"]) {
+    const needed = await send("DELETE", `/config/${path}`);
+    assert.equal(needed.status, 400, `${path}: ${needed.body}`);
+  }
   assert.equal(await config(), before);
   assert.equal(proxy.count("admin_internal_error"), 0);
 

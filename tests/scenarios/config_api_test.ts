@@ -1,6 +1,7 @@
 /** The configuration API as Caddy's document shows it, with curl and this proxy's paths. */
 import assert from "node:assert/strict";
 import { stringify } from "smol-toml";
+import { blocks } from "../support/readme.ts";
 import type { Mailferry } from "../support/mailferry.ts";
 import { TOKEN } from "../support/proxy_config.ts";
 import { freePorts } from "../support/ports.ts";
@@ -184,3 +185,40 @@ function upstreamOf(port: number, destination: string, sessions: number) {
     fails: 0,
   };
 }
+
+needs(
+  ["curl", "bash"],
+  "docs/live-configuration.md can be walked from top to bottom",
+  async () => {
+    await using stage = await Stage.create();
+    const { proxy } = stage;
+    const { folder, authority } = proxy.ground;
+    await Deno.copyFile(proxy.configFile, `${folder}/mailferry.toml`);
+    const page = await Deno.readTextFile(
+      new URL("../../docs/live-configuration.md", import.meta.url),
+    );
+    const steps = blocks(page, "sh");
+    assert.ok(steps.length > 20);
+    const { code, stdout, stderr } = await new Deno.Command("bash", {
+      args: ["-euo", "pipefail", "-c", steps.join("\n")],
+      cwd: folder,
+      env: { URL: proxy.adminUrl, CA: authority.file, TOKEN },
+      stdin: "null",
+    }).output();
+    const text = new TextDecoder();
+    const printed = text.decode(stdout);
+    assert.equal(code, 0, printed + text.decode(stderr));
+    for (
+      const shown of [
+        '"note":"nothing has changed"',
+        "\nchanged meanwhile\n",
+        "\ndiffers from the file\n",
+        '"path":"/oauth","file":null',
+        "stopping\n",
+      ]
+    ) {
+      assert.ok(printed.includes(shown), `${shown} in ${printed}`);
+    }
+    assert.equal((await proxy.exited).code, 0);
+  },
+);

@@ -1,10 +1,11 @@
 /** `mailferry ctl config` and its relatives, as an operator uses them. */
 import assert from "node:assert/strict";
 import { run } from "../support/mailferry.ts";
+import type { Table } from "../support/proxy_config.ts";
 import { Stage } from "../support/stage.ts";
 
-async function withCtl() {
-  const stage = await Stage.create();
+async function withCtl(config: Table = {}) {
+  const stage = await Stage.create({ config });
   const { proxy } = stage;
   const { folder } = proxy.ground;
   let files = 0;
@@ -128,6 +129,51 @@ Deno.test("ctl config shows how the running configuration differs, and saves or 
   assert.match(await done("upstreams"), /"num_requests": 0/);
   assert.equal(await done("stop"), "stopping\n");
   assert.equal((await proxy.exited).code, 0);
+});
+
+Deno.test("ctl overrides shows what was set at run time, and clears it", async () => {
+  const state = await Deno.makeTempDir();
+  const set = { set_at: new Date().toISOString(), set_by: "test" };
+  await Deno.writeTextFile(
+    `${state}/overrides.json`,
+    JSON.stringify([
+      { kind: "server-state", key: "new/imap", value: "drain", base: "ready" },
+      { kind: "maxconn", key: "imap", value: 9, base: 100 },
+    ].map((entry) => ({ ...entry, ...set }))),
+  );
+  const { stage, ctl, done } = await withCtl({ server: { state_dir: state } });
+  try {
+    const shown = JSON.parse(await done("overrides", "--json"));
+    assert.deepEqual(shown.overrides, [
+      {
+        kind: "server-state",
+        key: "new/imap",
+        value: "drain",
+        configured: "ready",
+        state: "in-force",
+        ...set,
+      },
+      {
+        kind: "maxconn",
+        key: "imap",
+        value: 9,
+        configured: 8192,
+        state: "stale",
+        ...set,
+      },
+    ]);
+    assert.match(await done("overrides"), /^maxconn +imap +9 +8192 +stale /m);
+    assert.equal(
+      await done("overrides", "clear", "maxconn", "imap"),
+      "cleared 1\n",
+    );
+    assert.equal(await done("overrides", "clear"), "cleared 1\n");
+    assert.equal(await done("overrides"), "no overrides\n");
+    assert.equal((await ctl("overrides", "clear", "a", "b", "c")).code, 2);
+  } finally {
+    await stage[Symbol.asyncDispose]();
+    await Deno.remove(state, { recursive: true });
+  }
 });
 
 Deno.test("config schema prints what GET /config/schema answers", async () => {
