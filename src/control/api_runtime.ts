@@ -4,7 +4,10 @@ import type { JournalFacts } from "./api_journal.ts";
 import type { MappingRows } from "./api_mappings.ts";
 import type { Probes } from "./api_probe.ts";
 import type { ProcessFacts } from "./api_process.ts";
+import type { ServerControl } from "./api_servers.ts";
 import type { SessionEndings } from "./api_sessions.ts";
+import type { SslControl } from "./api_ssl.ts";
+import type { TraceControl } from "./api_trace.ts";
 import type { TrafficFacts } from "./api_traffic.ts";
 
 export interface RuntimeControl {
@@ -15,6 +18,9 @@ export interface RuntimeControl {
   readonly sessions: SessionEndings;
   readonly mappings: MappingRows;
   readonly probes: Probes;
+  readonly servers: ServerControl;
+  readonly ssl: SslControl;
+  readonly traces: TraceControl;
   /** How an account appears where its name is not to be seen. */
   readonly shorten: (identifier: string) => string;
 }

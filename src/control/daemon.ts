@@ -8,6 +8,7 @@ import {
 import { formatProblem } from "../config/issues.ts";
 import type { Config } from "../config/schema.ts";
 import { Secrets } from "../config/document/secrets.ts";
+import { readTrustRoots } from "../net/trust_roots.ts";
 import { Log } from "../observe/log.ts";
 import { createShortener } from "../observe/shorten.ts";
 import type { Readiness } from "./api.ts";
@@ -138,7 +139,7 @@ export class Daemon implements Process {
         served: inForce.served!,
         snapshot: inForce.snapshot!,
         stopping: daemon.#draining,
-      })),
+      }), () => readTrustRoots(env)),
       audit,
     );
     const inForce: InForce = new InForce(parts, env, selfMade, [

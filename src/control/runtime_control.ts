@@ -1,16 +1,21 @@
 import { destinationOf, legOf } from "../config/effective.ts";
 import type { Config } from "../config/schema.ts";
+import type { TraceStep } from "../port/messages.ts";
 import type { ProtocolName, WorkerSnapshot } from "../port/snapshot.ts";
 import { describeProbe, probeLeg } from "../protocols/probe.ts";
 import { type MappingPage, StoreError } from "../store/store.ts";
+import { accountKey } from "./accounts.ts";
 import { ControlError, type ControlPlane } from "./api.ts";
 import type { MappingRow, MappingRows } from "./api_mappings.ts";
 import type { Probes, ProbeView } from "./api_probe.ts";
 import type { RuntimeControl } from "./api_runtime.ts";
 import type { SessionEndings } from "./api_sessions.ts";
+import type { TraceControl } from "./api_trace.ts";
 import type { TrafficFacts, TrafficView } from "./api_traffic.ts";
 import type { Parts } from "./parts.ts";
 import { ProcessInspector } from "./process_facts.ts";
+import { Servers } from "./server_control.ts";
+import { SslTransactions } from "./ssl/ssl_control.ts";
 import type { Served } from "./served.ts";
 
 /** Mappings read from the store in one go. */
@@ -29,6 +34,8 @@ export function runtimeControl(
   plane: ControlPlane,
   version: string,
   servedNow: () => ServedNow,
+  /** PEM of the authorities that this host trusts. */
+  hostAuthorities: () => readonly string[],
 ): RuntimeControl {
   return {
     plane,
@@ -47,6 +54,17 @@ export function runtimeControl(
     sessions: new Endings(parts, servedNow),
     mappings: new Mappings(parts, plane),
     probes: new LegProbes(servedNow),
+    servers: new Servers(
+      parts,
+      plane.overrides,
+      () => servedNow().served.config,
+    ),
+    ssl: new SslTransactions({
+      served: () => servedNow().served,
+      overrides: plane.overrides,
+      hostAuthorities,
+    }),
+    traces: new LoginTraces(parts, servedNow),
     shorten: parts.shorten,
   };
 }
@@ -136,6 +154,23 @@ class LegProbes implements Probes {
       const result = await probeLeg(leg, snapshot.backendTimeout);
       return { ok: result.ok, text: describeProbe(leg, result) };
     }));
+  }
+}
+
+class LoginTraces implements TraceControl {
+  constructor(
+    private readonly parts: Parts,
+    private readonly servedNow: () => ServedNow,
+  ) {}
+
+  trace(
+    identifier: string,
+    seconds: number,
+    gone: AbortSignal,
+  ): AsyncIterable<TraceStep> {
+    const account = accountKey(this.servedNow().served.config, identifier);
+    const over = AbortSignal.timeout(seconds * 1000);
+    return this.parts.traces.follow(account, AbortSignal.any([gone, over]));
   }
 }
 

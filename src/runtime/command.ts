@@ -11,6 +11,8 @@ export interface Argument {
   readonly repeated?: true;
   /** It names an account, and is shortened in audit lines. */
   readonly account?: true;
+  /** It may hold a secret, and is left out of audit lines. */
+  readonly secret?: true;
 }
 
 /** How answers that are messages, not data, are marked: `set severity-output`. */
@@ -43,6 +45,8 @@ export interface Invocation {
   readonly dialogue: Dialogue;
   /** The words behind the command's own. */
   readonly args: readonly string[];
+  /** Who asks, for what is kept of it. */
+  readonly by: string;
   /** What followed `<<`, lines ended by LF; null where there was none. */
   readonly payload: string | null;
   /** All sockets now. */

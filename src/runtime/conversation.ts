@@ -151,6 +151,7 @@ class Conversation {
         control,
         dialogue: this.#dialogue,
         args,
+        by: this.options.address,
         payload,
         sockets,
         commands,
@@ -191,12 +192,11 @@ class Conversation {
     args: readonly string[],
   ): Record<string, string> {
     const { shorten } = this.options.control;
-    return Object.fromEntries(args.map((value, i) => {
+    return Object.fromEntries(args.flatMap((value, i) => {
       const argument = declared[Math.min(i, declared.length - 1)]!;
-      return [
-        /[a-z]+/.exec(argument.text)![0],
-        argument.account ? shorten(value) : value,
-      ];
+      if (argument.secret) return [];
+      const name = /[a-z]+/.exec(argument.text)![0];
+      return [[name, argument.account ? shorten(value) : value]];
     }));
   }
 

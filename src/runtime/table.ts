@@ -1,5 +1,6 @@
 /** Every command there is. `help`, the reference page and the completion are made from it. */
 import type { Command } from "./command.ts";
+import { administrationCommands } from "./commands/administration.ts";
 import { cliCommands } from "./commands/cli.ts";
 import { infoCommands } from "./commands/info.ts";
 import { journalCommands } from "./commands/journal.ts";
@@ -7,7 +8,9 @@ import { mapCommands } from "./commands/maps.ts";
 import { probeCommands } from "./commands/probe.ts";
 import { serverCommands } from "./commands/servers.ts";
 import { sessionCommands } from "./commands/sessions.ts";
+import { sslCommands } from "./commands/ssl.ts";
 import { statCommands } from "./commands/stat.ts";
+import { traceCommands } from "./commands/trace.ts";
 import { waitCommands } from "./commands/wait.ts";
 
 /** In the order in which `help` lists them. */
@@ -16,6 +19,9 @@ export const COMMANDS: readonly Command[] = [
   ...infoCommands,
   ...statCommands,
   ...serverCommands,
+  ...administrationCommands,
+  ...sslCommands,
+  ...traceCommands,
   ...sessionCommands,
   ...mapCommands,
   ...journalCommands,

@@ -1,5 +1,8 @@
 /** A control plane in memory, for tests of the runtime socket. */
 import type { RuntimeControl } from "../../src/control/api_runtime.ts";
+import type { ServerControl } from "../../src/control/api_servers.ts";
+import type { SslControl } from "../../src/control/api_ssl.ts";
+import type { TraceControl } from "../../src/control/api_trace.ts";
 import type {
   DestinationTraffic,
   LegTraffic,
@@ -125,7 +128,42 @@ export class FakeRuntimeControl implements RuntimeControl {
         { ok: true, text: `${destination} ${protocol ?? "all"}: ok` },
       ]),
   };
+  readonly servers: ServerControl = {
+    setState: (...call) => {
+      this.calls.push(["setState", ...call]);
+      return Promise.resolve(1);
+    },
+    setHealth: (...call) => void this.calls.push(["setHealth", ...call]),
+    setAddress: (...call) => this.#called("setAddress", call),
+    setFrontend: (...call) => this.#called("setFrontend", call),
+    setMaxConnections: (...call) => this.#called("setMaxConnections", call),
+    setRateLimit: (...call) => this.#called("setRateLimit", call),
+  };
+  readonly ssl: SslControl = {
+    create: (...call) => this.#answered("create", call),
+    set: (...call) => this.#answered("set", call),
+    commit: (...call) => Promise.resolve(this.#answered("commit", call)),
+    abort: (...call) => this.#answered("abort", call),
+    remove: (...call) => Promise.resolve(this.#answered("remove", call)),
+    show: (...call) => this.#answered("show", call),
+  };
+  readonly traces: TraceControl = {
+    async *trace(identifier, seconds) {
+      const text = `followed for ${seconds} s`;
+      yield await Promise.resolve({ identifier, session: "s1", at: 0, text });
+    },
+  };
   readonly shorten = (identifier: string) => `${identifier.slice(0, 2)}~hash`;
+
+  #called(name: string, call: readonly unknown[]): Promise<void> {
+    this.calls.push([name, ...call]);
+    return Promise.resolve();
+  }
+
+  #answered(name: string, call: readonly unknown[]): string {
+    this.calls.push([name, ...call]);
+    return `${name}: done\n`;
+  }
 
   async *#pages() {
     for (const [identifier, destination] of this.plane.mappings) {
