@@ -1,7 +1,6 @@
 /** All that commands of the runtime socket work on. A group of commands adds a facet of its own. */
 import type { ControlPlane } from "./api.ts";
 import type { JournalFacts } from "./api_journal.ts";
-import type { MappingRows } from "./api_mappings.ts";
 import type { Probes } from "./api_probe.ts";
 import type { ProcessFacts } from "./api_process.ts";
 import type { ServerControl } from "./api_servers.ts";
@@ -16,7 +15,6 @@ export interface RuntimeControl {
   readonly traffic: TrafficFacts;
   readonly journal: JournalFacts;
   readonly sessions: SessionEndings;
-  readonly mappings: MappingRows;
   readonly probes: Probes;
   readonly servers: ServerControl;
   readonly ssl: SslControl;

@@ -3,10 +3,8 @@ import type { Config } from "../config/schema.ts";
 import type { TraceStep } from "../port/messages.ts";
 import type { ProtocolName, WorkerSnapshot } from "../port/snapshot.ts";
 import { describeProbe, probeLeg } from "../protocols/probe.ts";
-import { type MappingPage, StoreError } from "../store/store.ts";
 import { accountKey } from "./accounts.ts";
 import { ControlError, type ControlPlane } from "./api.ts";
-import type { MappingRow, MappingRows } from "./api_mappings.ts";
 import type { Probes, ProbeView } from "./api_probe.ts";
 import type { RuntimeControl } from "./api_runtime.ts";
 import type { SessionEndings } from "./api_sessions.ts";
@@ -17,9 +15,6 @@ import { ProcessInspector } from "./process_facts.ts";
 import { Servers } from "./server_control.ts";
 import { SslTransactions } from "./ssl/ssl_control.ts";
 import type { Served } from "./served.ts";
-
-/** Mappings read from the store in one go. */
-const PAGE = 1000;
 
 /** What is served while the process is past its start, as the daemon knows it. */
 export interface ServedNow {
@@ -52,7 +47,6 @@ export function runtimeControl(
       },
     },
     sessions: new Endings(parts, servedNow),
-    mappings: new Mappings(parts, plane),
     probes: new LegProbes(servedNow),
     servers: new Servers(
       parts,
@@ -109,36 +103,6 @@ class Endings implements SessionEndings {
   }
 }
 
-class Mappings implements MappingRows {
-  constructor(
-    private readonly parts: Parts,
-    private readonly plane: ControlPlane,
-  ) {}
-
-  get source(): string {
-    return this.parts.store.source;
-  }
-
-  get writable(): boolean {
-    return this.parts.store.writable;
-  }
-
-  async *mappings(): AsyncGenerator<readonly MappingRow[]> {
-    const { store } = this.parts;
-    let after: string | null = null;
-    do {
-      const page: MappingPage = await asked(store.list(after, PAGE));
-      yield page.mappings;
-      after = page.next;
-    } while (after !== null);
-  }
-
-  async stored(identifier: string): Promise<string | null> {
-    const { normalized } = await this.plane.mapping(identifier);
-    return await asked(this.parts.store.get(normalized));
-  }
-}
-
 class LegProbes implements Probes {
   constructor(private readonly servedNow: () => ServedNow) {}
 
@@ -184,14 +148,5 @@ function checkLeg(
   }
   if (protocol !== null && !legOf(config, destination, protocol)) {
     throw new ControlError("unknown", "No such leg.");
-  }
-}
-
-async function asked<T>(answer: Promise<T>): Promise<T> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (!(error instanceof StoreError)) throw error;
-    throw new ControlError("failed", error.message);
   }
 }

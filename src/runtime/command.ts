@@ -43,8 +43,10 @@ export interface SocketView {
 export interface Invocation {
   readonly control: RuntimeControl;
   readonly dialogue: Dialogue;
-  /** The words behind the command's own. */
+  /** The words behind the command's own, without the version. */
   readonly args: readonly string[];
+  /** Of `@<ver>`; null where none was given. */
+  readonly version: number | null;
   /** Who asks, for what is kept of it. */
   readonly by: string;
   /** What followed `<<`, lines ended by LF; null where there was none. */
@@ -65,6 +67,8 @@ export type Output = string | AsyncIterable<string>;
 export interface Command {
   /** The words that it begins with. */
   readonly words: readonly string[];
+  /** `@<ver>` may, or has to, stand in front of its arguments. */
+  readonly version?: "optional" | "required";
   readonly args?: readonly Argument[];
   /** It takes a payload in place of its last arguments. */
   readonly payload?: true;
@@ -88,9 +92,14 @@ export function mayUse(level: RuntimeLevel, needed: RuntimeLevel): boolean {
 }
 
 /** The words and arguments of a command, as `help` shows them. */
-export function usageOf({ words, args = [] }: Command): string {
-  return [...words, ...args.map(argumentText)].join(" ");
+export function usageOf({ words, version, args = [] }: Command): string {
+  const versions = version === undefined
+    ? []
+    : [argumentText({ text: "@<ver>", ...OPTIONAL[version] })];
+  return [...words, ...versions, ...args.map(argumentText)].join(" ");
 }
+
+const OPTIONAL = { optional: { optional: true }, required: {} } as const;
 
 function argumentText({ text, optional, repeated }: Argument): string {
   return optional ? `[${text}]${repeated ? "*" : ""}` : text;

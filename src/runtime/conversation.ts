@@ -13,7 +13,12 @@ import {
   type Output,
   type SocketView,
 } from "./command.ts";
-import { checkArguments, findCommand, unknownCommand } from "./find.ts";
+import {
+  checkArguments,
+  findCommand,
+  takeVersion,
+  unknownCommand,
+} from "./find.ts";
 import { Outlet, Unread } from "./outlet.ts";
 import { uptimePrompt } from "./prompt.ts";
 import { parseLine } from "./syntax.ts";
@@ -144,13 +149,17 @@ class Conversation {
     if (!mayUse(this.#dialogue.level, command.level)) {
       throw new CommandError("Permission denied");
     }
-    const args = words.slice(command.words.length);
+    const { version, args } = takeVersion(
+      command,
+      words.slice(command.words.length),
+    );
     checkArguments(command, args, payload !== null);
     const run = () =>
       command.run({
         control,
         dialogue: this.#dialogue,
         args,
+        version,
         by: this.options.address,
         payload,
         sockets,
@@ -158,11 +167,14 @@ class Conversation {
         gone: this.#gone.signal,
         input: () => this.#input(),
       });
-    return command.changes ? await this.#audited(command, args, run) : run();
+    return command.changes
+      ? await this.#audited(command, version, args, run)
+      : run();
   }
 
   async #audited(
     command: Command,
+    version: number | null,
     args: readonly string[],
     run: () => Output | Promise<Output>,
   ): Promise<Output> {
@@ -173,7 +185,10 @@ class Conversation {
         role: this.#dialogue.level,
         ...clientOf(this.connection),
         action: command.words.join(" "),
-        parameters: this.#parameters(command, args),
+        parameters: {
+          ...(version !== null && { version: `@${version}` }),
+          ...this.#parameters(command, args),
+        },
         result,
       });
     try {

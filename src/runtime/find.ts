@@ -18,6 +18,27 @@ export function findCommand(
   return best;
 }
 
+/**
+ * The version in front of the arguments of a command that knows versions, and the arguments. Throws
+ * CommandError for a version that is none, or is missing.
+ */
+export function takeVersion(
+  { version: wanted }: Command,
+  words: readonly string[],
+): { readonly version: number | null; readonly args: readonly string[] } {
+  const [first, ...args] = words;
+  if (wanted === undefined || !first?.startsWith("@")) {
+    if (wanted !== "required") return { version: null, args: words };
+    throw new CommandError("Missing version number.");
+  }
+  // HAProxy's are 32 bits wide.
+  const version = /^@\d{1,10}$/.test(first) ? Number(first.slice(1)) : NaN;
+  if (Number.isNaN(version)) {
+    throw new CommandError("Version number out of range.");
+  }
+  return { version, args };
+}
+
 /** Throws CommandError where there are too few arguments for a command, or too many. */
 export function checkArguments(
   command: Command,

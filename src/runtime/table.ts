@@ -1,5 +1,6 @@
 /** Every command there is. `help`, the reference page and the completion are made from it. */
 import type { Command } from "./command.ts";
+import { aclCommands } from "./commands/acls.ts";
 import { administrationCommands } from "./commands/administration.ts";
 import { cliCommands } from "./commands/cli.ts";
 import { infoCommands } from "./commands/info.ts";
@@ -24,6 +25,7 @@ export const COMMANDS: readonly Command[] = [
   ...traceCommands,
   ...sessionCommands,
   ...mapCommands,
+  ...aclCommands,
   ...journalCommands,
   ...probeCommands,
   ...waitCommands,

@@ -194,7 +194,7 @@ needs(
     const told = await runtime.ask(`get map mappings ${ALICE}`);
     assert.match(
       told,
-      /^type=str, found=yes, key="alice@example\.com", value="new", type="str"\n/,
+      /^type=str, case=sensitive, found=yes, idx=tree, key="alice@example\.com", value="new", type="str"\n/,
     );
     assert.match(
       told,
@@ -356,7 +356,7 @@ Deno.test("a thousand who connect at once, silent readers and bad lines do not d
   for (const client of silent) client[Symbol.dispose]();
   assert.match(
     await runtime.ask("get map mappings never"),
-    /^type=str, found=no\n/,
+    /^type=str, case=sensitive, found=no\n/,
   );
 });
 

@@ -41,7 +41,16 @@ export class FakeControl implements ControlPlane {
   readonly config = new FakeLiveConfig((...call) => this.#asked(...call));
   readonly overrides = new FakeOverrides((...call) => this.#asked(...call));
   readonly acls = memoryTables("acl", () => []);
-  readonly maps = memoryTables("map", () => [new MemoryTable("mappings")]);
+  readonly maps = memoryTables("map", () => [
+    new MemoryTable(
+      "mappings",
+      this.mappings,
+      ({ value }) =>
+        ["old", "new"].includes(value)
+          ? null
+          : `unknown destination '${value}'`,
+    ),
+  ]);
 
   shutDown() {
     this.#asked("shutDown");

@@ -115,13 +115,6 @@ export class FakeRuntimeControl implements RuntimeControl {
       return Promise.resolve(2);
     },
   };
-  readonly mappings = {
-    source: "file",
-    writable: true,
-    mappings: () => this.#pages(),
-    stored: (identifier: string) =>
-      Promise.resolve(this.plane.mappings.get(identifier) ?? null),
-  };
   readonly probes = {
     probe: (destination: string, protocol: ProtocolName | null) =>
       Promise.resolve([
@@ -163,11 +156,5 @@ export class FakeRuntimeControl implements RuntimeControl {
   #answered(name: string, call: readonly unknown[]): string {
     this.calls.push([name, ...call]);
     return `${name}: done\n`;
-  }
-
-  async *#pages() {
-    for (const [identifier, destination] of this.plane.mappings) {
-      yield [{ identifier, destination }];
-    }
   }
 }

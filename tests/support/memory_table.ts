@@ -5,16 +5,17 @@ import type { Table } from "../../src/control/tables/table.ts";
 import { Tables } from "../../src/control/tables/tables.ts";
 import { type Content, Room } from "../../src/control/tables/versions.ts";
 
-/** Takes every entry whose key is not `bad`. */
+/** Takes every entry that `faultOf` finds nothing wrong with. */
 export class MemoryTable implements Table {
   readonly description = "in memory";
-  content: Content;
   /** Thrown by the next write. */
   failure: Error | null = null;
 
-  constructor(readonly name: string, entries: Record<string, string> = {}) {
-    this.content = new Map(Object.entries(entries));
-  }
+  constructor(
+    readonly name: string,
+    readonly content: Map<string, string> = new Map(),
+    private readonly faultOf: (entry: TableEntry) => string | null = () => null,
+  ) {}
 
   size() {
     return Promise.resolve(this.content.size);
@@ -30,7 +31,8 @@ export class MemoryTable implements Table {
   }
 
   judge(entry: TableEntry) {
-    if (entry.key === "bad") throw new ControlError("invalid", "a bad key");
+    const fault = this.faultOf(entry);
+    if (fault !== null) throw new ControlError("invalid", fault);
     return entry;
   }
 
@@ -54,7 +56,8 @@ export class MemoryTable implements Table {
     const { failure } = this;
     this.failure = null;
     if (failure) throw failure;
-    this.content = content;
+    this.content.clear();
+    for (const entry of content) this.content.set(...entry);
   }
 }
 

@@ -16,7 +16,7 @@ export function controlTables(
   parts: Parts,
   served: () => Served,
   overrides: Pick<Overrides, "revise">,
-  plane: Pick<ControlPlane, "deleteMapping">,
+  plane: Pick<ControlPlane, "setMapping" | "deleteMapping">,
 ): { readonly acls: TableControl; readonly maps: TableControl } {
   const room = new Room(ROOM);
   const resources = () => served().resources;

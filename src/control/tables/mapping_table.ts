@@ -29,7 +29,7 @@ export class MappingTable implements Table {
   constructor(
     private readonly parts: Parts,
     private readonly config: () => Config,
-    private readonly plane: Pick<ControlPlane, "deleteMapping">,
+    private readonly plane: Pick<ControlPlane, "setMapping" | "deleteMapping">,
   ) {}
 
   get description(): string {
@@ -64,8 +64,12 @@ export class MappingTable implements Table {
     return { key, value };
   }
 
+  /** One by one where the store cannot write many at once. */
   async merge(entries: Content): Promise<void> {
-    await this.#write(entries, "keep");
+    if (entries.size > 1 && this.parts.store.writeAll) {
+      return await this.#write(entries, "keep");
+    }
+    for (const [key, value] of entries) await this.plane.setMapping(key, value);
   }
 
   async remove(identifier: string): Promise<boolean> {
@@ -89,7 +93,7 @@ export class MappingTable implements Table {
     if (!store.writeAll) {
       throw new ControlError(
         "read-only",
-        "the mapping store cannot change many mappings at once",
+        "the mapping store cannot be replaced at once",
       );
     }
     let resume = () => {};
@@ -129,7 +133,10 @@ export class MappingTable implements Table {
     if (this.#judging?.config !== config) {
       this.#judging = { config, fault: mappingTargetFault(config) };
     }
-    const fault = this.#judging.fault(name);
+    const { fault: faultOf } = this.#judging;
+    const fault = Object.hasOwn(config.destination, name)
+      ? faultOf(name)
+      : `unknown destination '${name}'`;
     if (fault !== null) throw new ControlError("invalid", fault);
   }
 }

@@ -51,7 +51,10 @@ async function setup(mappings = "") {
       },
     },
   } as unknown as Parts;
-  const plane = { deleteMapping: () => Promise.resolve(true) };
+  const plane = {
+    setMapping: () => Promise.reject(new Error("one by one")),
+    deleteMapping: () => Promise.resolve(true),
+  };
   return {
     ...{ table: new MappingTable(parts, () => CONFIG, plane), setting },
     async routed(identifier: string) {
@@ -114,7 +117,7 @@ Deno.test("MappingTable lets lookups go on when a write fails", async () => {
   await using t = await setup("alice old\n");
   t.setting.meanwhile = () => Deno.remove(t.setting.path);
   await assert.rejects(
-    t.table.merge(new Map([["alice", "new"]])),
+    t.table.merge(new Map([["alice", "new"], ["bob", "new"]])),
     (error) => error instanceof ControlError && error.code === "failed",
   );
   assert.equal(await t.routed("alice"), "old");
@@ -128,7 +131,7 @@ Deno.test("MappingTable judges accounts and destinations before they are prepare
     ["", "new", /empty/],
     ["#alice", "new", /#/],
     ["a\0b", "new", /control character/],
-    ["alice", "gone", /"gone" is not declared/],
+    ["alice", "gone", /^unknown destination 'gone'$/],
     ["alice", "bare", /no leg for imap/],
   ] as const;
   for (const [key, value, message] of cases) {

@@ -20,7 +20,7 @@ const refused = (message: string) => (error: unknown) =>
   error instanceof ControlError && error.message === message;
 
 Deno.test("Tables.commit replaces everything at once, and nobody sees a version before", async () => {
-  const table = new MemoryTable("m", { old: "1" });
+  const table = new MemoryTable("m", new Map([["old", "1"]]));
   const maps = memoryTables("map", () => [table]);
   assert.equal(maps.prepare("m"), 1);
   assert.equal(maps.prepare("m"), 2);
@@ -53,7 +53,7 @@ Deno.test("Tables.commit replaces everything at once, and nobody sees a version 
 });
 
 Deno.test("Tables takes the version in force for what is in force", async () => {
-  const table = new MemoryTable("m", { old: "1" });
+  const table = new MemoryTable("m", new Map([["old", "1"]]));
   const maps = memoryTables("map", () => [table]);
   await maps.add("m", [entry("a", "1")], { ...BY, version: 0 });
   assert.equal(await content(maps.entries("m")), "old=1 a=1");
@@ -64,7 +64,8 @@ Deno.test("Tables takes the version in force for what is in force", async () => 
 });
 
 Deno.test("Tables.add takes all entries or none", async () => {
-  const table = new MemoryTable("m");
+  const fault = ({ key }: TableEntry) => key === "bad" ? "a bad key" : null;
+  const table = new MemoryTable("m", new Map(), fault);
   const maps = memoryTables("map", () => [table]);
   maps.prepare("m");
   const entries = [entry("a", "1"), entry("bad", "1")];
@@ -79,7 +80,7 @@ Deno.test("Tables.add takes all entries or none", async () => {
 });
 
 Deno.test("Tables.commit that fails leaves the version prepared", async () => {
-  const table = new MemoryTable("m", { old: "1" });
+  const table = new MemoryTable("m", new Map([["old", "1"]]));
   const maps = memoryTables("map", () => [table]);
   maps.prepare("m");
   await maps.add("m", [entry("a", "1")], { ...BY, version: 1 });
