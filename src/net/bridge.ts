@@ -83,16 +83,22 @@ export async function bridge(
   return result!;
 }
 
+/** What was closed: for a second close the runtime makes an error with a stack, at every session's end. */
+const closed = new WeakSet<ByteStream>();
+
 /**
  * Close a stream that may be closed already. A write under way fails, also where the peer does not
  * read: the runtime alone would wait for it, and the session with it.
  */
 export function close(stream: ByteStream): void {
   const ends = cutWrites(stream) ? endsOf(stream) : null;
-  try {
-    stream.close();
-  } catch {
-    // Deno throws BadResource for a second close; both sides may close a stream first.
+  if (!closed.has(stream)) {
+    closed.add(stream);
+    try {
+      stream.close();
+    } catch {
+      // Somebody else closed it, or the runtime did when its peer was gone.
+    }
   }
   if (ends) shutDown(ends);
 }

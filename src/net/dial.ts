@@ -47,7 +47,9 @@ export async function dial(
   source: string | undefined,
   signal: AbortSignal,
 ): Promise<RawLeg> {
-  const addresses = await orAborted(resolve(leg.host), signal);
+  const addresses = isAddress(leg.host)
+    ? [leg.host]
+    : await orAborted(resolve(leg.host), signal);
   if (!addresses) {
     throw new DialFailed("resolve", `resolve ${leg.host}: timed out`);
   }
@@ -99,10 +101,12 @@ function legOver(connection: Deno.TcpConn, leg: LegSnapshot): RawLeg {
   }
   // The TLS connection takes the socket over; while its handshake runs nobody else can reach it.
   let shaking: Deno.TlsConn | null = null;
+  let isTaken = false;
   return {
     stream: connection,
     async startTls() {
       const secured = await Deno.startTls(connection, verification);
+      isTaken = true;
       shaking = secured;
       try {
         await secured.handshake();
@@ -114,7 +118,10 @@ function legOver(connection: Deno.TcpConn, leg: LegSnapshot): RawLeg {
       }
       return secured;
     },
-    close: () => shaking ? abandon(shaking) : close(connection),
+    close() {
+      if (shaking) abandon(shaking);
+      else if (!isTaken) close(connection);
+    },
   };
 }
 
@@ -125,7 +132,9 @@ function nativeVerification(leg: LegSnapshot): Deno.StartTlsOptions | null {
   const hostname = trust.serverName;
   if (trust.kind !== "pin") {
     // It does not show the certificate, which revocation is looked up by.
-    return trust.revocations ? null : { hostname, caCerts: [...trust.caCerts] };
+    // The runtime only reads the list, which is too long to be copied for each login.
+    const caCerts = trust.caCerts as string[];
+    return trust.revocations ? null : { hostname, caCerts };
   }
   const pinned = provablePin(trust.sha256);
   // Its own authority, and no other: whatever it verifies, the holder of the pinned key has signed.
@@ -135,7 +144,6 @@ function nativeVerification(leg: LegSnapshot): Deno.StartTlsOptions | null {
 }
 
 async function resolve(host: string): Promise<string[]> {
-  if (isAddress(host)) return [host];
   const now = performance.now();
   let entry = resolved.get(host);
   if (!entry || entry.until < now) {

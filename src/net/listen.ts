@@ -36,6 +36,7 @@ export function listenTcp(
   gate?: AcceptGate,
 ): Bound {
   const listener = Deno.listen({ ...address, reusePort });
+  tuneListeners();
   void acceptAll(listener, onConnection, gate);
   return { address: addressOf(listener), close: () => closeQuietly(listener) };
 }

@@ -199,11 +199,6 @@ export class Serving {
     const { core } = this;
     if (!admitted) return this.#refuse(listener, connection, "max-connections");
     core.reporter.count("connections_accepted");
-    if ("setNoDelay" in connection) {
-      const tcp = connection as Deno.TcpConn;
-      tcp.setNoDelay(true);
-      tcp.setKeepAlive(true);
-    }
     void this.#run(newSession(core, listener, connection));
   }
 
