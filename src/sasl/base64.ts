@@ -4,15 +4,10 @@
 const CANONICAL =
   /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$/;
 const URL_SAFE = /^[A-Za-z0-9_-]*={0,2}$/;
-const CHUNK = 8192;
 
 /** Encode with padding and without line breaks. */
 export function encodeBase64(bytes: Uint8Array): string {
-  let binary = "";
-  for (let at = 0; at < bytes.length; at += CHUNK) {
-    binary += String.fromCharCode(...bytes.subarray(at, at + CHUNK));
-  }
-  return btoa(binary);
+  return bytes.toBase64();
 }
 
 /** Decode strictly; null for anything that `encodeBase64` would not have written. */

@@ -1,3 +1,4 @@
+import { byteText } from "../../sasl/text.ts";
 import type { ClaimedClient } from "../protocol.ts";
 
 /**
@@ -9,7 +10,7 @@ export function claimedClient(
 ): ClaimedClient {
   const text = (name: string): string | undefined => {
     const value = fields.get(name);
-    return value ? String.fromCharCode(...value) : undefined;
+    return value ? byteText(value) : undefined;
   };
   const whole = (name: string): number | undefined => {
     const value = text(name);

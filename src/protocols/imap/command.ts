@@ -1,5 +1,6 @@
 import { type LineReader, LineTooLong } from "../../net/line_reader.ts";
 import { SASL_DATA_LIMIT } from "../../sasl/exchange.ts";
+import { byteText } from "../../sasl/text.ts";
 import { ClientGone } from "../client_login.ts";
 import { literalAtEnd } from "../literal.ts";
 import {
@@ -76,14 +77,14 @@ export class Command {
     if (tag.length === 0) throw new BadCommand("Command needs a tag");
     if (tag.length > TAG_LIMIT) throw new BadCommand("Tag too long");
     this.space();
-    return ascii(tag);
+    return byteText(tag);
   }
 
   /** An atom in upper case: the command's name, a mechanism. */
   word(): string {
     const word = this.#run(isAstringChar);
     if (word.length === 0) throw new BadCommand("Syntax error");
-    return ascii(word).toUpperCase();
+    return byteText(word).toUpperCase();
   }
 
   /** Exactly one space. */
@@ -105,7 +106,7 @@ export class Command {
   rest(): string {
     const rest = this.#run((byte) => byte > 0x20 && byte < 0x7f);
     this.end();
-    return ascii(rest);
+    return byteText(rest);
   }
 
   /** RFC 9051 9: astring, as octets. */
@@ -127,7 +128,7 @@ export class Command {
     for (let count = 0; this.line[this.#at] !== CLOSE; count++) {
       if (count === ID_FIELDS) throw new BadCommand("Too many ID fields");
       if (count > 0) this.space();
-      const name = ascii(await this.#string(ID_NAME_LIMIT)).toLowerCase();
+      const name = byteText(await this.#string(ID_NAME_LIMIT)).toLowerCase();
       this.space();
       fields.set(name, await this.#nstring(ID_VALUE_LIMIT));
     }
@@ -243,9 +244,5 @@ function withinLimit(bytes: Uint8Array, limit: number): Uint8Array {
 }
 
 function isAuthenticate(line: Uint8Array): boolean {
-  return AUTHENTICATE.test(ascii(line.subarray(0, TAG_LIMIT + 16)));
-}
-
-function ascii(bytes: Uint8Array): string {
-  return String.fromCharCode(...bytes);
+  return AUTHENTICATE.test(byteText(line.subarray(0, TAG_LIMIT + 16)));
 }

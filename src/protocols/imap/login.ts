@@ -2,6 +2,7 @@
 import { mechanismNamed, SASL_DATA_LIMIT } from "../../sasl/exchange.ts";
 import { passwordCredentialsFromBytes } from "../../sasl/password.ts";
 import type { Credentials } from "../../sasl/credentials.ts";
+import { byteText } from "../../sasl/text.ts";
 import { ClientLogin, readCredentials } from "../client_login.ts";
 import {
   type LoginGate,
@@ -101,5 +102,5 @@ function readInitialResponse(command: Command): string | null {
 async function ask(io: ClientIo, challenge: string): Promise<string | null> {
   await io.write(`+ ${challenge}\r\n`);
   const line = await io.reader.readLine(SASL_DATA_LIMIT);
-  return line === null ? null : String.fromCharCode(...line.bytes);
+  return line === null ? null : byteText(line.bytes);
 }

@@ -1,6 +1,6 @@
 import { LineTooLong } from "../../net/line_reader.ts";
 import { SASL_DATA_LIMIT } from "../../sasl/exchange.ts";
-import { decodeUtf8 } from "../../sasl/text.ts";
+import { byteText, decodeUtf8 } from "../../sasl/text.ts";
 import { ClientGone } from "../client_login.ts";
 import { literalAtEnd } from "../literal.ts";
 import type { ClientIo } from "../protocol.ts";
@@ -62,7 +62,7 @@ async function readTokens(
 ): Promise<Found | null> {
   let line = await io.reader.readLine(SASL_LINE_LIMIT);
   if (line === null) return null;
-  const start = String.fromCharCode(...line.bytes.subarray(0, 32));
+  const start = byteText(line.bytes.subarray(0, 32));
   if (line.bytes.length > LINE_LIMIT && !mayBeLong(start)) {
     throw new LineTooLong(LINE_LIMIT);
   }

@@ -2,6 +2,7 @@
 import { mechanismNamed } from "../../sasl/exchange.ts";
 import type { Credentials } from "../../sasl/credentials.ts";
 import { passwordCredentialsFromBytes } from "../../sasl/password.ts";
+import { byteText } from "../../sasl/text.ts";
 import { ClientLogin, loginFrom, readCredentials } from "../client_login.ts";
 import { mayShowSecrets, mayStartTls, servesPasswords } from "../login_gate.ts";
 import type {
@@ -157,7 +158,7 @@ export class Pop3Frontend implements Frontend {
     rest: Uint8Array | null,
     adopt: (claim: ClaimedClient) => void,
   ): Promise<Outcome> {
-    const words = String.fromCharCode(...rest ?? []).split(" ")
+    const words = (rest ? byteText(rest) : "").split(" ")
       .filter((word) => word !== "");
     const claim = readXclient(words);
     if (claim === null) throw new BadCommand("Syntax error");
@@ -204,7 +205,7 @@ export class Pop3Frontend implements Frontend {
   async #authenticate(rest: Uint8Array | null): Promise<Outcome> {
     const gate = this.#gate();
     if (rest === null) return await this.#say(mechanismList(gate));
-    const [name = "", initial, ...more] = String.fromCharCode(...rest)
+    const [name = "", initial, ...more] = byteText(rest)
       .split(" ");
     const mechanism = mechanismNamed(name);
     if (mechanism === null || !gate.capabilities.sasl.includes(mechanism)) {

@@ -1,6 +1,7 @@
 /** The lines of POP3 (RFC 1939 section 3) that both sides of the proxy need. */
 import { type Line, LineTooLong } from "../../net/line_reader.ts";
 import { SASL_DATA_LIMIT } from "../../sasl/exchange.ts";
+import { byteText } from "../../sasl/text.ts";
 import { lineText } from "../backend_lines.ts";
 import type { ClientIo } from "../protocol.ts";
 
@@ -58,7 +59,7 @@ export async function ask(
   await io.write(`+ ${challenge}\r\n`);
   const line = await io.reader.readLine(SASL_DATA_LIMIT);
   if (line === null) return null;
-  const text = String.fromCharCode(...line.bytes);
+  const text = byteText(line.bytes);
   // What ended in a bare LF is no answer: this is not base64 whatever came.
   return line.bare ? `${text}\n` : text;
 }

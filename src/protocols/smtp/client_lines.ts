@@ -1,6 +1,7 @@
 /** The lines of an SMTP client: commands, and answers to the challenges of AUTH. */
 import { LineTooLong } from "../../net/line_reader.ts";
 import { SASL_DATA_LIMIT } from "../../sasl/exchange.ts";
+import { byteText } from "../../sasl/text.ts";
 import type { ClientIo } from "../protocol.ts";
 import { LINE_LIMIT, parseCommand, type SmtpCommand } from "./wire.ts";
 
@@ -31,7 +32,7 @@ export class ClientLines {
   async answer(): Promise<string | null> {
     const line = await this.#next(SASL_DATA_LIMIT);
     if (line === null) return null;
-    return line === "broken" ? "\n" : String.fromCharCode(...line);
+    return line === "broken" ? "\n" : byteText(line);
   }
 
   async #next(limit: number): Promise<Uint8Array | "broken" | null> {
@@ -44,5 +45,5 @@ export class ClientLines {
 }
 
 function startsAuth(line: Uint8Array): boolean {
-  return AUTH.test(String.fromCharCode(...line.subarray(0, 5)));
+  return AUTH.test(byteText(line.subarray(0, 5)));
 }
