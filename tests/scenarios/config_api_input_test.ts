@@ -189,6 +189,15 @@ Deno.test("paths that lead nowhere are refused, whatever they are made of", asyn
   assert.equal(await config(), before);
   assert.equal(proxy.count("admin_internal_error"), 0);
 
+  const at = "/config/server/proxy_ttl";
+  for (const tag of ["*", "x", '"x"', 'W/"/config/ x"', '"/config/ a b"']) {
+    const headers = { ...JSON_TYPE, "if-match": tag };
+    assert.equal((await send("POST", at, "9", headers)).status, 400, tag);
+  }
+  const old = { ...JSON_TYPE, "if-match": '"/config/nothing/more 0123"' };
+  assert.equal((await send("POST", at, "9", old)).status, 412);
+  assert.equal(await config(), before);
+
   // A slash belongs to a name where it is encoded.
   const named = "/config/destination/a%2Fb";
   const copy = JSON.parse(await proxy.ask("GET", "/config/destination/new"));

@@ -24,6 +24,8 @@ export interface ProxyOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Certificates and folder of an earlier proxy, to share its authority. */
   readonly ground?: Ground;
+  /** In front of the configuration file on the command line. */
+  readonly args?: readonly string[];
   /** Run in this folder with nothing in the environment. */
   readonly bareIn?: string;
 }
@@ -96,11 +98,11 @@ export class Mailferry implements AsyncDisposable {
     private readonly ownGround: boolean,
     config: Table,
     readonly configFile: string,
-    { environment = {}, bareIn }: ProxyOptions,
+    { environment = {}, args = [], bareIn }: ProxyOptions,
   ) {
     this.#config = config;
     this.#process = new Deno.Command(executable(), {
-      args: [configFile],
+      args: [...args, configFile],
       ...(bareIn === undefined
         ? { env: { SSL_CERT_FILE: ground.authority.file, ...environment } }
         : { clearEnv: true, cwd: bareIn }),
