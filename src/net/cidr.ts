@@ -1,17 +1,21 @@
 import type { PackedRanges } from "../port/snapshot.ts";
-import { formatAddress, parseAddress } from "./address.ts";
+import { formatAddress, ipv4Number, parseAddress } from "./address.ts";
 
+/** An IPv6 range. */
 interface Range {
-  /** 4 or 16 bytes, zero behind `bits`. */
-  readonly base: Uint8Array;
+  /** Its first address, in words. */
+  readonly first: Uint32Array;
   readonly bits: number;
 }
+
+/** An IPv4 range as one number, since there may be very many: the first address, and behind it the bits. */
+type FourRange = number;
+const BITS_ROOM = 64;
 
 /** What IPv4-mapped addresses have in front of the IPv4 one (RFC 4291 2.5.5.2). */
 const MAPPED_BITS = 96;
 
-/** Words of 32 bits in an address. */
-const FOUR = 1;
+/** Words of 32 bits in an IPv6 address. */
 const SIX = 4;
 
 /**
@@ -43,11 +47,14 @@ export class AddressRanges {
 
 /** Ranges in the form in which they are looked up. Throws RangeError on anything that is no range. */
 export function packRanges(ranges: readonly string[]): PackedRanges {
-  const parsed = ranges.map(parseRange);
-  return {
-    four: pack(parsed.filter(({ base }) => base.length === 4), FOUR),
-    six: pack(parsed.filter(({ base }) => base.length === 16), SIX),
-  };
+  const four: number[] = [];
+  const six: Range[] = [];
+  for (const text of ranges) {
+    const range = parseRange(text);
+    if (typeof range === "number") four.push(range);
+    else six.push(range);
+  }
+  return { four: packFour(four), six: packSix(six) };
 }
 
 /**
@@ -62,64 +69,91 @@ export function canonicalRange(text: string): string {
 export function* rangesAround(address: string): Generator<string> {
   const bytes = parseAddress(address);
   for (let bits = bytes.length * 8; bits >= 0; bits--) {
-    yield formatRange({ base: masked(bytes, bits), bits });
+    yield formatRange(rangeOf(bytes, bits));
   }
 }
 
-function parseRange(text: string): Range {
-  const [address = "", length] = text.split("/");
-  const base = parseAddress(address);
+function parseRange(text: string): FourRange | Range {
+  const slash = text.indexOf("/");
+  const address = slash < 0 ? text : text.slice(0, slash);
   const wide = address.includes(":") ? 128 : 32;
-  const bits = length === undefined ? wide : Number(length);
+  const bits = slash < 0 ? wide : Number(text.slice(slash + 1) || NaN);
   if (!Number.isInteger(bits) || bits < 0 || bits > wide) {
     throw new RangeError(`not an address range: ${text}`);
   }
-  if (wide === 32 || base.length === 16) {
-    return { base: masked(base, bits), bits };
-  }
+  const four = wide === 32 ? ipv4Number(address) : null;
+  if (four !== null) return fourRange(four, bits);
+  const base = parseAddress(address);
+  if (base.length === 16) return rangeOf(base, bits);
   // A mapped base came back as IPv4, and a range wider than the mapped ones is an IPv6 one after all.
-  if (bits >= MAPPED_BITS) {
-    const own = bits - MAPPED_BITS;
-    return { base: masked(base, own), bits: own };
-  }
+  if (bits >= MAPPED_BITS) return rangeOf(base, bits - MAPPED_BITS);
   const mapped = new Uint8Array(16);
   mapped.set([0xff, 0xff], 10);
   mapped.set(base, 12);
-  return { base: masked(mapped, bits), bits };
+  return rangeOf(mapped, bits);
 }
 
-function formatRange({ base, bits }: Range): string {
-  const address = formatAddress(base);
-  return bits === base.length * 8 ? address : `${address}/${bits}`;
+/** The range of the first `bits` of an address. */
+function rangeOf(address: Uint8Array, bits: number): FourRange | Range {
+  const first = wordsOf(address);
+  if (first.length === 1) return fourRange(first[0]!, bits);
+  for (let i = 0; i < first.length; i++) {
+    first[i] = first[i]! & ~hostMask(bits - 32 * i);
+  }
+  return { first, bits };
 }
 
-/** With zeros behind the first `bits`. */
-function masked(address: Uint8Array, bits: number): Uint8Array {
-  return address.map((byte, i) => byte & maskOf(bits - 8 * i));
+function fourRange(address: number, bits: number): FourRange {
+  return ((address & ~hostMask(bits)) >>> 0) * BITS_ROOM + bits;
 }
 
-/** Of a byte, the first `bits`: 0 when negative, all over 8. */
-function maskOf(bits: number): number {
-  return bits <= 0 ? 0 : bits >= 8 ? 0xff : 0xff << (8 - bits) & 0xff;
+function formatRange(range: FourRange | Range): string {
+  if (typeof range !== "number") {
+    const address = formatAddress(bytesOf(range.first));
+    return range.bits === 128 ? address : `${address}/${range.bits}`;
+  }
+  const bits = range % BITS_ROOM;
+  const first = (range - bits) / BITS_ROOM;
+  const address = `${first >>> 24}.${first >>> 16 & 255}.${first >>> 8 & 255}.${
+    first & 255
+  }`;
+  return bits === 32 ? address : `${address}/${bits}`;
 }
 
-function pack(ranges: readonly Range[], width: number): Uint32Array {
-  const spans = ranges.map(({ base, bits }) => ({
-    first: wordsOf(base),
-    last: wordsOf(base.map((byte, i) => byte | 0xff & ~maskOf(bits - 8 * i))),
-  }));
-  // The widest of those that begin alike comes first: what is inside another one follows it.
-  spans.sort((a, b) =>
-    compare(a.first, 0, b.first, width) || compare(b.last, 0, a.last, width)
-  );
-  const packed = new Uint32Array(spans.length * 2 * width);
+/** Of a word, what is behind the first `bits`: all when negative, nothing over 32. */
+function hostMask(bits: number): number {
+  return bits <= 0 ? 0xffffffff : bits >= 32 ? 0 : 0xffffffff >>> bits;
+}
+
+/** Ranges are apart, or one is inside the other: in order, what is inside another one follows it. */
+function packFour(ranges: readonly FourRange[]): Uint32Array {
+  // A number for each: in order of the first address, then of the bits, the widest first.
+  const sorted = Float64Array.from(ranges).sort();
+  const packed = new Uint32Array(sorted.length * 2);
   let end = 0;
-  for (const { first, last } of spans) {
-    // Two ranges are apart, or one is inside the other.
-    if (end > 0 && compare(packed, end - width, last, width) >= 0) continue;
+  for (const range of sorted) {
+    const bits = range % BITS_ROOM;
+    const first = (range - bits) / BITS_ROOM;
+    const last = (first | hostMask(bits)) >>> 0;
+    if (end > 0 && packed[end - 1]! >= last) continue;
+    packed[end++] = first;
+    packed[end++] = last;
+  }
+  return packed.slice(0, end);
+}
+
+function packSix(ranges: readonly Range[]): Uint32Array {
+  const sorted = [...ranges].sort((a, b) =>
+    compare(a.first, 0, b.first, SIX) || a.bits - b.bits
+  );
+  const packed = new Uint32Array(sorted.length * 2 * SIX);
+  let end = 0;
+  for (const { first, bits } of sorted) {
+    const last = first.map((word, i) => word | hostMask(bits - 32 * i));
+    if (end > 0 && compare(packed, end - SIX, last, SIX) >= 0) continue;
     packed.set(first, end);
-    packed.set(last, end + width);
-    end += 2 * width;
+    packed.set(last, end + SIX);
+    end += 2 * SIX;
   }
   return packed.slice(0, end);
 }
@@ -154,10 +188,17 @@ function compare(
 }
 
 function wordsOf(bytes: Uint8Array): Uint32Array {
-  return Uint32Array.from(
-    { length: bytes.length / 4 },
-    (_, i) =>
-      (bytes[4 * i]! << 24 | bytes[4 * i + 1]! << 16 |
-        bytes[4 * i + 2]! << 8 | bytes[4 * i + 3]!) >>> 0,
-  );
+  const words = new Uint32Array(bytes.length / 4);
+  for (let i = 0; i < bytes.length; i++) {
+    words[i >> 2] = words[i >> 2]! << 8 | bytes[i]!;
+  }
+  return words;
+}
+
+function bytesOf(words: Uint32Array): Uint8Array {
+  const bytes = new Uint8Array(words.length * 4);
+  for (let i = 0; i < bytes.length; i++) {
+    bytes[i] = words[i >> 2]! >>> 24 - 8 * (i & 3);
+  }
+  return bytes;
 }

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import type { Json } from "../../config/document/json.ts";
 import { mapEntryFault } from "../../config/tables.ts";
-import { aclContent, aclKey } from "../tables/acl_content.ts";
+import { aclContent, aclKey, aclRanges } from "../tables/acl_content.ts";
 import {
   laid,
   pairForm,
@@ -26,9 +26,11 @@ export const aclOverride = overrideKind({
   },
   lay(overlay, key, override) {
     const configured = overlay.resources.acls.get(key)!;
-    const ranges = once(override, configured, () => [
-      ...laid(aclContent(configured), override, rangeForm).keys(),
-    ]);
+    const ranges = once(
+      override,
+      configured,
+      () => aclRanges(laid(aclContent(configured), override, rangeForm)),
+    );
     const acls = new Map(overlay.resources.acls).set(key, ranges);
     overlay.resources = { ...overlay.resources, acls };
   },

@@ -15,6 +15,13 @@ export function aclContent(ranges: readonly string[]): Content {
   return content;
 }
 
+/** The ranges of a content whose keys are what `aclContent` makes. */
+export function aclRanges(content: Content): readonly string[] {
+  const ranges = [...content.keys()];
+  made.set(ranges, content);
+  return ranges;
+}
+
 /** The range as a key; null for what is none. */
 export function aclKey(text: string): string | null {
   return isCidr(text) ? canonicalRange(text) : null;

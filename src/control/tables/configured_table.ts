@@ -93,9 +93,11 @@ export class ConfiguredTable<E> implements Table {
   }
 
   async merge(entries: Content, by: string): Promise<void> {
-    await this.#change(by, (now) => ({
-      wanted: new Map([...now, ...entries]),
-    }));
+    await this.#change(by, (now) => {
+      const wanted = new Map(now);
+      for (const entry of entries) wanted.set(...entry);
+      return { wanted };
+    });
   }
 
   async remove(given: string, by: string): Promise<boolean> {
