@@ -499,3 +499,22 @@ Deno.test("dispatch holds a token to its role", async () => {
   await operator.expect("POST /config/reload", 403, "forbidden\n");
   assert.deepEqual(viewer.control.calls, [["stats"]]);
 });
+
+Deno.test("what was set at run time is listed and cleared, in the name of who asks", async () => {
+  const { control, ask, expect } = setUp();
+  control.overrides.views = ["a", "b"].map((key) => ({
+    ...{ kind: "acl", key, value: { add: ["192.0.2.7"], remove: [] } },
+    configured: { entries: 2 },
+    state: "in-force" as const,
+    set_at: "2026-11-25T08:00:00.000Z",
+    set_by: "unix@/run/admin.sock",
+  }));
+  const { body } = await ask("GET /overrides");
+  assert.deepEqual(JSON.parse(body).overrides, control.overrides.views);
+  await expect("DELETE /overrides?kind=acl&key=b", 200, "cleared 2\n");
+  await expect("DELETE /overrides", 200, "cleared 2\n");
+  assert.deepEqual(control.calls, [
+    ["clearOverrides", { kind: "acl", key: "b" }, "ops"],
+    ["clearOverrides", {}, "ops"],
+  ]);
+});

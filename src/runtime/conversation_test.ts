@@ -322,3 +322,50 @@ Deno.test("a silent client is closed after the time that it asked for", async ()
   await client.send("prompt;set timeout cli 50ms\n");
   assert.equal(await client.rest(), "\n> \n> ");
 });
+
+Deno.test("a version stands in front of the arguments, and is audited", async () => {
+  await using socket = await bench();
+  assert.equal(
+    await socket.ask("prepare acl office;show acl\n"),
+    "New version created: 1\n\n# id (file) description\n" +
+      "0 (office) in memory. curr_ver=0 next_ver=1 entry_cnt=0\n\n",
+  );
+  const wrong: [string, string][] = [
+    ["commit acl office", "Missing version number."],
+    ["commit acl @x office", "Version number out of range."],
+    ["add acl @ office 192.0.2.1", "Version number out of range."],
+    ["commit acl @99999999999 office", "Version number out of range."],
+    ["commit acl @1", "Missing ACL identifier."],
+    ["clear acl @1", "Missing ACL identifier."],
+    [
+      "get acl @1 office 192.0.2.1",
+      "Usage: get acl <acl> <address>",
+    ],
+    [
+      "add acl @1 office",
+      "'add acl' expects two parameters: ACL identifier and pattern.",
+    ],
+    [
+      "show acl @1",
+      "Unknown ACL identifier. Please use #<id> or <file>.",
+    ],
+  ];
+  for (const [line, answer] of wrong) {
+    assert.equal(await socket.ask(`${line}\n`), `${answer}\n\n`, line);
+  }
+  assert.equal(
+    await socket.ask("add acl @1 office <<\n192.0.2.1\n192.0.2.2\n\n"),
+    "\n",
+  );
+  assert.equal(await socket.ask("show acl office\n"), "\n");
+  assert.equal(await socket.ask("commit acl @1 #0\n"), "\n");
+  assert.match(
+    await socket.ask("show acl office\n"),
+    /^0x\w{12} 192\.0\.2\.1\n0x\w{12} 192\.0\.2\.2\n\n$/,
+  );
+  const { action, parameters, result } = socket.audit.at(-1)!;
+  assert.deepEqual(
+    [action, parameters, result],
+    ["commit acl", { version: "@1", acl: "#0" }, "done"],
+  );
+});

@@ -40,7 +40,8 @@ export class FakeControl implements ControlPlane {
 
   readonly config = new FakeLiveConfig((...call) => this.#asked(...call));
   readonly overrides = new FakeOverrides((...call) => this.#asked(...call));
-  readonly acls = memoryTables("acl", () => []);
+  readonly office = new MemoryTable("office");
+  readonly acls = memoryTables("acl", () => [this.office]);
   readonly maps = memoryTables("map", () => [
     new MemoryTable(
       "mappings",
