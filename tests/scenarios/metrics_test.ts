@@ -18,6 +18,12 @@ interface Family {
 const SAMPLE =
   /^([a-z_][a-z0-9_]*)(\{(?:[a-z_]+="(?:[^"\\\n]|\\["\\n])*"(?:,(?!\})|(?=\})))+\})? (-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)$/;
 
+const SUFFIXES: Readonly<Record<string, readonly string[]>> = {
+  counter: ["_total"],
+  info: ["_info"],
+  histogram: ["_bucket", "_count", "_sum"],
+};
+
 /** Reads OpenMetrics strictly: one family after the other, described first, nothing twice, an end mark. */
 function parse(text: string): Map<string, Family> {
   const lines = text.split("\n");
@@ -39,10 +45,13 @@ function parse(text: string): Map<string, Family> {
       continue;
     }
     const [, sample, labels = "", value] = SAMPLE.exec(line) ?? [];
-    const suffix = { counter: "_total", info: "_info" }[family.type] ?? "";
-    assert.equal(sample, name + suffix, line);
-    assert.ok(!family.samples.has(labels), `twice: ${line}`);
-    family.samples.set(labels, Number(value));
+    const suffixes = SUFFIXES[family.type] ?? [""];
+    const suffix = suffixes.find((suffix) => sample === name + suffix);
+    assert.notEqual(suffix, undefined, line);
+    // Those of a histogram are told apart by what stands behind its name.
+    const key = suffixes.length > 1 ? suffix + labels : labels;
+    assert.ok(!family.samples.has(key), `twice: ${line}`);
+    family.samples.set(key, Number(value));
   }
   return families;
 }
@@ -81,7 +90,7 @@ needs(
     const before = parse(await scrape(proxy));
     for (const [name, { type, help }] of before) {
       assert.match(name, /^mailferry_[a-z_]+$/);
-      assert.match(type, /^(counter|gauge|info)$/, name);
+      assert.match(type, /^(counter|gauge|info|histogram)$/, name);
       assert.match(help, /\.$/, name);
     }
     assert.equal(
