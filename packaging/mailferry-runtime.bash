@@ -10,7 +10,7 @@ mailferry_runtime() {
 }
 
 declare -A _mailferry_runtime_words=(
-  ["> "]="abort add clear commit del disable echo enable get help new operator prepare probe prompt quit set show shutdown trace user wait"
+  ["> "]="abort add clear commit del disable echo enable get help new operator prepare probe prompt quit set show shutdown takeover trace user wait"
   ["> abort"]="ssl"
   ["> abort ssl"]="ca-file cert crl-file"
   ["> add"]="acl map"

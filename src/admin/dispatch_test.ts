@@ -479,7 +479,9 @@ Deno.test("every route asks for the role that it says, and for a fitting one", a
       assert.equal(status !== 403, allowed, `${line} as ${given}`);
     }
     const audits = path === "/audit";
-    const configures = /^\/(config|id|load|overrides|stop)\b/.test(path);
+    const configures = /^\/(config|id|load|overrides|stop|upgrade)\b/.test(
+      path,
+    );
     const expected = audits || configures && method !== "GET"
       ? "admin"
       : method === "GET" || safe

@@ -11,6 +11,7 @@ import { mappingRoutes } from "./resources/mappings.ts";
 import { metricsRoutes } from "./resources/metrics.ts";
 import { pkiRoutes } from "./resources/pki.ts";
 import { overrideRoutes } from "./resources/overrides.ts";
+import { upgradeRoutes } from "./resources/upgrade.ts";
 import { statsRoutes } from "./resources/stats.ts";
 import type { Route } from "./route.ts";
 
@@ -27,5 +28,6 @@ export const routes: readonly Route[] = [
   ...configRoutes,
   ...documentRoutes,
   ...auditRoutes,
+  ...upgradeRoutes,
   ...pkiRoutes,
 ];

@@ -6,6 +6,7 @@ import type { AdminToken } from "../config/tokens.ts";
 import type { AuditLog } from "../control/audit_log.ts";
 import { Authenticator } from "./auth.ts";
 import { createDispatch } from "./dispatch.ts";
+import { type Detour, pass } from "./detour.ts";
 import { Lockout } from "./lockout.ts";
 import { routes } from "./routes.ts";
 
@@ -20,6 +21,7 @@ export interface AdminOptions {
   readonly audit: AuditLog;
   /** How an account appears in audit lines. */
   readonly shorten: (identifier: string) => string;
+  readonly detour: Detour;
 }
 
 /** What a change of the configuration replaces while the listener stays. */
@@ -40,6 +42,8 @@ export interface AdminServer {
    * kernel hands it over (`net.ipv4.tcp_migrate_req`).
    */
   configure(settings: AdminSettings): void;
+  /** Answer a request that came in another way; `peer` is the client's address. */
+  answer(request: Request, peer: string): Promise<Response>;
   /** Stops accepting and waits for the requests under way. */
   close(): Promise<void>;
 }
@@ -64,6 +68,9 @@ export function startAdmin(
     });
   let dispatch = dispatchOf(settings);
 
+  const answer = (request: Request, peer: string) =>
+    pass(options.detour, request, peer, () => dispatch(request, peer));
+
   const serve = (port: number) =>
     Deno.serve({
       hostname: bind.hostname,
@@ -80,7 +87,7 @@ export function startAdmin(
         });
         return new Response("internal error\n", { status: 500 });
       },
-    }, (request, { remoteAddr }) => dispatch(request, remoteAddr.hostname));
+    }, (request, { remoteAddr }) => answer(request, remoteAddr.hostname));
 
   if (bind.port !== options.shares) assertFree(bind);
   let current = serve(bind.port);
@@ -88,6 +95,7 @@ export function startAdmin(
   const { hostname, port } = current.addr;
   return {
     address: { hostname, port },
+    answer,
     configure(next) {
       const before = settings;
       settings = next;

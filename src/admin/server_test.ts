@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { Authority, type Certificate } from "../../tests/support/certs.ts";
+import { noDetour } from "../../tests/support/nobody_takes_over.ts";
 import { FakeControl } from "../../tests/support/fake_control.ts";
 import type { LogLine } from "../port/messages.ts";
 import { MAIN_TOKEN, tokenDigest } from "../config/tokens.ts";
@@ -43,6 +44,7 @@ async function withAdmin(
     log: (line) => logs.push(line),
     audit,
     shorten: (identifier) => identifier.slice(0, 2),
+    detour: noDetour(),
   }, settings(first));
   try {
     await run({ authority, first, second, admin, audit });
@@ -160,6 +162,7 @@ Deno.test("startAdmin refuses an address that is taken", async () => {
         log: () => {},
         audit: new AuditLog(() => {}),
         shorten: (identifier) => identifier,
+        detour: noDetour(),
       }, settings(first));
     assert.throws(again, Deno.errors.AddrInUse);
     return Promise.resolve();

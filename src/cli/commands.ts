@@ -12,6 +12,8 @@ import { processHost } from "./trust_store.ts";
 
 const USAGE =
   `usage: mailferry [run] [--resume] CONFIG   serve; with --resume what was in force last
+       mailferry run --takeover SOCKET CONFIG
+                                   serve in place of a running one that has this runtime socket
        mailferry check [--probe] CONFIG   validate, print what would be served, dial every leg
        mailferry demo [--check]    a demonstration that needs nothing else
        mailferry ctl COMMAND       administer a running proxy; ctl --help lists the commands
@@ -55,13 +57,28 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     case "demo":
       return await demo(rest);
     case "run":
-      return await withConfig(
-        rest.filter((arg) => arg !== "--resume"),
-        (path) => serve(path, rest.includes("--resume")),
-      );
+      return await run(rest);
     default:
-      return await withConfig(args, serve);
+      return await run(args);
   }
+}
+
+/** Options stand anywhere. */
+async function run(args: readonly string[]): Promise<number> {
+  const rest = [...args];
+  const at = rest.indexOf("--takeover");
+  const [, takeover] = at < 0 ? [] : rest.splice(at, 2);
+  if (at >= 0 && takeover === undefined) {
+    return misused("--takeover needs the path of a runtime socket");
+  }
+  return await withConfig(
+    rest.filter((arg) => arg !== "--resume"),
+    (path) =>
+      serve(path, {
+        resume: rest.includes("--resume"),
+        ...takeover === undefined ? {} : { takeover },
+      }),
+  );
 }
 
 async function withConfig(

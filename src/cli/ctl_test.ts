@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { Authority } from "../../tests/support/certs.ts";
+import { noDetour } from "../../tests/support/nobody_takes_over.ts";
 import { FakeControl } from "../../tests/support/fake_control.ts";
 import { startAdmin } from "../admin/server.ts";
 import { MAIN_TOKEN, tokenDigest } from "../config/tokens.ts";
@@ -38,6 +39,7 @@ async function withProxy(
     log: () => {},
     audit: new AuditLog(() => {}),
     shorten: (identifier) => identifier,
+    detour: noDetour(),
   }, {
     certPem: own.certPem,
     keyPem: own.keyPem,

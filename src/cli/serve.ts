@@ -3,8 +3,10 @@ import { EXIT_CONFIG } from "../config/describe.ts";
 import { processEnv } from "../config/environment.ts";
 import { formatProblem } from "../config/issues.ts";
 import { BindError } from "../control/binds.ts";
+import type { StartOptions } from "../control/beginning.ts";
 import { Daemon } from "../control/daemon.ts";
 import { ConfigRefused } from "../control/opening.ts";
+import { TakeoverRefused } from "../control/takeover/taking.ts";
 import { StoreError } from "../store/store.ts";
 import { processIo } from "./io.ts";
 
@@ -12,7 +14,10 @@ export const EXIT_FAILED = 1;
 export const EXIT_USAGE = 2;
 
 /** Serve a configuration file until a signal ends it. */
-export async function serve(path: string, resume = false): Promise<number> {
+export async function serve(
+  path: string,
+  how: Pick<StartOptions, "resume" | "takeover"> = {},
+): Promise<number> {
   const signals = new Signals();
   let daemon: Daemon;
   try {
@@ -20,7 +25,7 @@ export async function serve(path: string, resume = false): Promise<number> {
       file: path,
       env: processEnv,
       version: manifest.version,
-      resume,
+      ...how,
     });
   } catch (error) {
     return refuse(error);
@@ -36,7 +41,10 @@ function refuse(error: unknown): number {
     }
     return EXIT_CONFIG;
   }
-  if (error instanceof BindError || error instanceof StoreError) {
+  if (
+    error instanceof BindError || error instanceof StoreError ||
+    error instanceof TakeoverRefused
+  ) {
     processIo.err(`mailferry: ${error.message}\n`);
     return EXIT_FAILED;
   }

@@ -50,18 +50,6 @@ const MISSING: readonly Missing[] = [
       }
     },
   },
-  {
-    *feature(draft) {
-      for (const [i, socket] of (draft.runtime?.socket ?? []).entries()) {
-        if (socket.expose_listeners === true) {
-          yield [
-            ["runtime", "socket", i, "expose_listeners"],
-            "taking over listeners is",
-          ];
-        }
-      }
-    },
-  },
 ];
 
 export function refuseMissingFeatures(

@@ -22,12 +22,6 @@ Deno.test("refuseMissingFeatures names the key of each feature of a later versio
     missing(`${BASE}[[http.route]]\nmatch = "/"\ndestination = "old"\n`),
     ["http.route"],
   );
-  assert.deepEqual(
-    missing(
-      `${BASE}[[runtime.socket]]\npath = "/run/s"\nexpose_listeners = true\n`,
-    ),
-    ["runtime.socket[0].expose_listeners"],
-  );
 });
 
 Deno.test("refuseMissingFeatures lets legs and capabilities of other protocols stand", () => {

@@ -161,6 +161,8 @@ export interface ControlPlane {
   readonly maps: TableControl;
   /** Stop accepting, let sessions finish, and exit; answers at once. */
   shutDown(): void;
+  /** Start the program anew with the same configuration file, and let it take over; answers its process id. */
+  upgrade(): Promise<number>;
   sessions(filter: SessionFilter): Promise<readonly SessionView[]>;
   /** False when there is no such session. */
   closeSession(id: string, reason: EndReason): Promise<boolean>;

@@ -23,6 +23,8 @@ import {
 import { NO_CAPS } from "./served.ts";
 import { SlotPool } from "./slots.ts";
 import { Traces } from "./traces.ts";
+import { ChangeGate } from "./takeover/change_gate.ts";
+import { Predecessors } from "./takeover/predecessors.ts";
 import { Supervisor, type SupervisorEvents } from "./supervisor.ts";
 import { Traffic } from "./traffic.ts";
 
@@ -81,6 +83,23 @@ export function assemble(
       supervisor.askOne(worker, "reclaimSlots", { listener }),
     systemClock,
   );
+  const predecessors = new Predecessors({
+    counted(pid, counts) {
+      for (const [listener, count] of Object.entries(counts)) {
+        slots.occupied(-pid, listener, count);
+      }
+    },
+    stuck(pid) {
+      log.error("old_process_stuck", { pid });
+      killQuietly(pid);
+    },
+    gone({ pid, socket }) {
+      slots.workerLost(-pid);
+      // One that was killed has left it behind.
+      void Deno.remove(socket).catch(() => {});
+      log.info("old_process_gone", { pid });
+    },
+  });
   const resolver = new Resolver(store, resolverSettings(config), {
     storeFailed: (identifier, reason) => {
       metrics.add("store_failures");
@@ -129,6 +148,8 @@ export function assemble(
     traces,
     store,
     shorten,
+    gate: new ChangeGate(),
+    predecessors,
     async hold(account, seconds) {
       holds.delay(account, seconds);
       await told;
@@ -149,6 +170,14 @@ export function assemble(
   };
   parts.configure({ config, caps: NO_CAPS });
   return parts;
+}
+
+function killQuietly(pid: number): void {
+  try {
+    Deno.kill(pid, "SIGKILL");
+  } catch {
+    // It has ended meanwhile.
+  }
 }
 
 /** What the workers may ask and tell. */

@@ -17,8 +17,24 @@ export function bindNamed<T>(what: string, bind: () => T): T {
   }
 }
 
+/** Addresses that are bound already, and stay so. */
+export interface Held {
+  /** Where this text of a listener is bound. */
+  known(key: string): SocketAddress | undefined;
+  readonly ports: ReadonlySet<number>;
+}
+
+/** Addresses that another process has bound, and is about to leave to this one. */
+export function heldElsewhere(
+  entries: readonly (readonly [key: string, SocketAddress])[],
+): Held {
+  const known = new Map(entries);
+  const ports = new Set([...known.values()].map(({ port }) => port));
+  return { known: (key) => known.get(key), ports };
+}
+
 /** The addresses of one configuration's listeners, with free ports chosen for port 0. */
-export class Binds {
+export class Binds implements Held {
   readonly #chosen: ReadonlyMap<string, SocketAddress>;
   readonly #reservations: readonly Reservation[];
 
@@ -39,10 +55,10 @@ export class Binds {
    */
   static choose(
     config: Config,
-    before: Binds | null,
+    before: Held | null,
     stopped: ReadonlySet<string> = new Set(),
   ): Binds {
-    const held = new Set(before?.all().map(({ port }) => port));
+    const held = before?.ports ?? new Set();
     const chosen = new Map<string, SocketAddress>();
     const reservations: Reservation[] = [];
     const failures: string[] = [];
@@ -50,7 +66,7 @@ export class Binds {
       if (stopped.has(name)) continue;
       for (const text of listener.bind) {
         const key = bindKey(name, text);
-        const known = before === null ? undefined : before.#chosen.get(key);
+        const known = before?.known(key);
         const wanted = known ?? parseEndpoint(text)!;
         if (wanted.port !== 0 && held.has(wanted.port)) {
           chosen.set(key, wanted);
@@ -71,6 +87,19 @@ export class Binds {
       throw new BindError(failures.join("; "));
     }
     return binds;
+  }
+
+  known(key: string): SocketAddress | undefined {
+    return this.#chosen.get(key);
+  }
+
+  get ports(): ReadonlySet<number> {
+    return new Set(this.all().map(({ port }) => port));
+  }
+
+  /** Every address with the key that it is known by. */
+  entries(): [key: string, SocketAddress][] {
+    return [...this.#chosen];
   }
 
   of(listener: string): SocketAddress[] {

@@ -21,6 +21,16 @@ export interface BreakerLeg {
   readonly port: number;
 }
 
+/** What is known of a leg, for another process to go on with. */
+export interface SavedLeg extends BreakerLeg {
+  readonly failures: number;
+  readonly connectFailures: number;
+  readonly sources: readonly string[];
+  readonly state: LegState["state"];
+  /** Milliseconds until a leg that is down is tried again. */
+  readonly cooldown: number;
+}
+
 /** A probe is over when the dial is, at the latest; then the next connection may try. */
 const PROBE_MARGIN = 2000;
 
@@ -34,6 +44,8 @@ class Leg {
   sources = new Set<string>();
   state: LegState["state"] = "closed";
   probeUntil: number | null = null;
+  /** Where it is down: when that ends. */
+  downUntil = 0;
   cancelCooldown: () => void = () => {};
 
   constructor(readonly of: BreakerLeg) {}
@@ -140,6 +152,37 @@ export class Breakers {
       .filter((view) => view.suspect || view.state !== "closed");
   }
 
+  /** Every leg that is not simply well, with all that is known of it. */
+  save(): SavedLeg[] {
+    const now = this.clock.now();
+    return [...this.#legs.values()]
+      .filter((leg) => leg.failures > 0 || leg.state !== "closed")
+      .map((leg) => ({
+        ...leg.of,
+        failures: leg.failures,
+        connectFailures: leg.connectFailures,
+        sources: [...leg.sources],
+        state: leg.state,
+        cooldown: leg.state === "down" ? Math.max(0, leg.downUntil - now) : 0,
+      }));
+  }
+
+  /** Go on where another process was; a leg that is not configured, or has another address, is left out. */
+  restore(saved: readonly SavedLeg[]): void {
+    if (this.settings.hostDownThreshold === 0) return;
+    for (const { state, cooldown, sources, ...from } of saved) {
+      const leg = this.#legs.get(legKey(from.destination, from.protocol));
+      if (leg?.of.host !== from.host || leg.of.port !== from.port) continue;
+      this.#change(leg, () => {
+        leg.failures = from.failures;
+        leg.connectFailures = from.connectFailures;
+        leg.sources = new Set(sources);
+        if (state === "down") this.#takeDown(leg, cooldown);
+        else leg.state = state;
+      });
+    }
+  }
+
   stateOf(destination: string, protocol: ProtocolName): LegState["state"] {
     return this.#legs.get(legKey(destination, protocol))?.state ?? "closed";
   }
@@ -198,12 +241,13 @@ export class Breakers {
         leg.sources.size >= hostDownMinClients);
   }
 
-  #takeDown(leg: Leg): void {
+  #takeDown(leg: Leg, cooldown = this.settings.hostDownCooldown): void {
     leg.state = "down";
     leg.probeUntil = null;
+    leg.downUntil = this.clock.now() + cooldown;
     leg.cancelCooldown();
     leg.cancelCooldown = this.clock.after(
-      this.settings.hostDownCooldown,
+      cooldown,
       () => this.#change(leg, () => leg.state = "ask"),
     );
   }

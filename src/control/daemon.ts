@@ -1,9 +1,7 @@
-import type { Json } from "../config/document/json.ts";
 import {
   adminTokenOf,
   effectiveLogLevel,
   type Env,
-  stateDirOf,
 } from "../config/environment.ts";
 import { formatProblem } from "../config/issues.ts";
 import type { Config } from "../config/schema.ts";
@@ -13,7 +11,9 @@ import { Log } from "../observe/log.ts";
 import { createShortener } from "../observe/shorten.ts";
 import type { Readiness } from "./api.ts";
 import { assemble } from "./assemble.ts";
+import { heldElsewhere } from "./binds.ts";
 import { AuditLog } from "./audit_log.ts";
+import { beginning, type StartOptions } from "./beginning.ts";
 import { provideServedGauges } from "./gauges.ts";
 import { AdminFacility } from "./live/admin_facility.ts";
 import { InForce } from "./live/in_force.ts";
@@ -23,40 +23,20 @@ import { placeholderKey } from "./live/placeholder_key.ts";
 import { SavedConfiguration } from "./live/saved_configuration.ts";
 import { openStore, StoreFacility } from "./live/store_facility.ts";
 import { MemoryTrim } from "./memory_trim.ts";
-import {
-  ConfigRefused,
-  type Opened,
-  readConfig,
-  readDocument,
-} from "./opening.ts";
 import { Overrides } from "./overrides/overrides.ts";
 import type { Parts } from "./parts.ts";
 import { Plane, type Process } from "./plane.ts";
 import { runtimeControl } from "./runtime_control.ts";
 import { SelfMade } from "./self_made.ts";
-import { StateDir } from "./state_dir.ts";
+import type { StateDir } from "./state_dir.ts";
 import { ServiceManager } from "./systemd.ts";
 import { controlTables } from "./tables/control_tables.ts";
+import { enter } from "./takeover/enter.ts";
+import { Handover, type HandoverHost } from "./takeover/handover.ts";
+import { Taking } from "./takeover/taking.ts";
 
 const METRICS_MS = 60_000;
 const DRAIN_LOOK_MS = 100;
-
-export interface StartOptions {
-  /** The configuration file. */
-  readonly file: string;
-  readonly env: Env;
-  /** Of the program. */
-  readonly version: string;
-  /** Serve what was in force last, in place of the file, where that was kept. */
-  readonly resume?: boolean;
-}
-
-/** What is served first, and what the file says. */
-interface Beginning {
-  readonly opened: Opened;
-  readonly fileDocument: Json | undefined;
-  readonly state: StateDir;
-}
 
 /** The serving process: starts from a configuration file, drains and stops. */
 export class Daemon implements Process {
@@ -65,6 +45,9 @@ export class Daemon implements Process {
   readonly #ended = Promise.withResolvers<void>();
   readonly #service: ServiceManager;
   readonly #trim: MemoryTrim;
+  readonly #handover: Handover;
+  /** Where another process has taken over: resolves when everything is closed. */
+  #left: Promise<void> | null = null;
 
   private constructor(
     env: Env,
@@ -74,7 +57,18 @@ export class Daemon implements Process {
     private readonly admin: AdminFacility,
     private readonly runtime: RuntimeFacility,
     readonly audit: AuditLog,
+    handover: Pick<HandoverHost, "overrides" | "file" | "reopenStore">,
   ) {
+    this.#handover = new Handover({
+      ...handover,
+      parts,
+      live,
+      inForce,
+      admin,
+      runtime,
+      isStopping: () => this.#draining,
+      leave: (leavePorts) => this.#leave(leavePorts),
+    });
     this.#trim = new MemoryTrim(() => parts.metrics.value("sessions_ended"));
     this.#service = new ServiceManager(
       env,
@@ -82,10 +76,30 @@ export class Daemon implements Process {
     );
   }
 
-  /** Begin to serve. Throws ConfigRefused, BindError, StoreError, ControlError or what made the start fail. */
+  /**
+   * Begin to serve. Throws ConfigRefused, BindError, StoreError, ControlError, TakeoverRefused or what made
+   * the start fail; a process to take over from goes on then.
+   */
   static async start(options: StartOptions): Promise<Daemon> {
+    const { takeover } = options;
+    const taking = takeover === undefined ? null : await Taking.claim(takeover);
+    try {
+      return await Daemon.#start(options, taking);
+    } catch (error) {
+      await taking?.giveUp((error as Error).message);
+      throw error;
+    }
+  }
+
+  static async #start(
+    options: StartOptions,
+    taking: Taking | null,
+  ): Promise<Daemon> {
     const { file, env, version } = options;
-    const { opened, fileDocument, state } = await beginning(options);
+    const { opened, fileDocument, state, inheritance } = await beginning(
+      options,
+      taking,
+    );
     const { config, resources } = opened;
     const log = new Log({
       level: effectiveLogLevel(config.server.log_level, env),
@@ -108,7 +122,9 @@ export class Daemon implements Process {
       (leg) => void inForce.findRoot(leg),
     );
     const overrides: Overrides = new Overrides(state, () => live);
-    await overrides.load();
+    await (inheritance
+      ? overrides.restore(inheritance.overrides)
+      : overrides.load());
     const live: LiveConfiguration = new LiveConfiguration(
       {
         parts,
@@ -132,7 +148,14 @@ export class Daemon implements Process {
       selfMade,
       process: () => daemon,
     });
-    const admin: AdminFacility = new AdminFacility(parts, plane, audit);
+    const { gate } = parts;
+    const admin: AdminFacility = new AdminFacility(
+      parts,
+      plane,
+      audit,
+      { gate, carry: (request) => daemon.#handover.carryRequest(request) },
+      inheritance?.admin,
+    );
     const runtime = new RuntimeFacility(
       parts,
       runtimeControl(parts, plane, version, () => ({
@@ -141,12 +164,26 @@ export class Daemon implements Process {
         stopping: daemon.#draining,
       }), () => readTrustRoots(env)),
       audit,
+      {
+        gate,
+        carry: (command) => daemon.#handover.carryCommand(command),
+        serve: (lines, socket) =>
+          daemon.#handover.succession.serve(lines, socket),
+      },
+      inheritance !== null,
     );
-    const inForce: InForce = new InForce(parts, env, selfMade, [
-      new StoreFacility(parts, env, store),
-      admin,
-      runtime,
-    ], () => live.renew());
+    const inForce: InForce = new InForce(
+      parts,
+      env,
+      selfMade,
+      [
+        new StoreFacility(parts, env, store),
+        admin,
+        runtime,
+      ],
+      () => live.renew(),
+      inheritance && heldElsewhere(inheritance.binds),
+    );
     const daemon: Daemon = new Daemon(
       env,
       parts,
@@ -155,6 +192,13 @@ export class Daemon implements Process {
       admin,
       runtime,
       audit,
+      {
+        overrides,
+        file,
+        reopenStore: async () =>
+          (await openStore(inForce.served!.config, env, log, () => parts))
+            .store,
+      },
     );
     provideServedGauges(parts.metrics, version, () => ({
       generation: inForce.generation,
@@ -162,7 +206,9 @@ export class Daemon implements Process {
       loadedAt: live.loadedAt,
       certificates: inForce.served?.resources.certificates ?? [],
     }));
-    await daemon.#begin();
+    await daemon.#begin(
+      taking && (() => daemon.#takeOver(taking, state)),
+    );
     return daemon;
   }
 
@@ -194,6 +240,10 @@ export class Daemon implements Process {
     return this.live.refresh();
   }
 
+  upgrade(): Promise<number> {
+    return this.#handover.upgrade();
+  }
+
   /** Drain, and let `ended` know. */
   shutDown(): void {
     this.drain().then(this.#ended.resolve, this.#ended.reject);
@@ -204,15 +254,20 @@ export class Daemon implements Process {
    * Resolves when all is closed.
    */
   async drain(): Promise<void> {
+    if (this.#left) return await this.#left;
     if (this.#draining) return;
+    this.#service.tell("STOPPING", "draining");
+    await this.#drain(() => this.parts.supervisor.drain({ part: true }));
+  }
+
+  async #drain(stopAccepting: () => Promise<void>): Promise<void> {
     this.#draining = true;
     const { log, supervisor, registry } = this.parts;
     const { shutdown_grace: grace } = this.#config.server;
     log.info("stopping", { sessions: registry.active, grace_ms: grace });
-    this.#service.tell("STOPPING", "draining");
     // A change that is being applied would bind its listeners behind the drain.
     await this.live.stop();
-    await supervisor.drain();
+    await stopAccepting();
     await this.#sessionsGone(grace);
     const target = { all: true } as const;
     await supervisor.ask("kick", { target, reason: "drained" });
@@ -226,6 +281,7 @@ export class Daemon implements Process {
     clearInterval(this.#metricsTimer);
     this.inForce.close();
     this.runtime.close();
+    this.#handover.close();
     this.#trim.close();
     supervisor.stop();
     holds.close();
@@ -240,10 +296,41 @@ export class Daemon implements Process {
     return this.inForce.served!.config;
   }
 
-  async #begin(): Promise<void> {
+  /** Another process serves from now on, and is the service. */
+  #leave(leavePorts: () => Promise<void>): void {
+    this.#service.silence();
+    this.#left = this.#drain(leavePorts);
+    this.#left.then(this.#ended.resolve, this.#ended.reject);
+  }
+
+  /** Everything is ready: the process that served until now may go. */
+  async #takeOver(taking: Taking, state: StateDir): Promise<void> {
+    const { parts, admin, runtime } = this;
+    const { log, predecessors } = parts;
+    await enter(parts, await taking.switch());
+    await taking.take({
+      predecessors,
+      requests: {
+        lookup: ({ identifier }) => parts.store.get(identifier),
+        request: (carried) => admin.answer(carried),
+        command: (carried) => runtime.sockets.execute(carried),
+      },
+    });
+    // The state folder is this process's to write from now on.
+    await state.release().catch((error: Error) =>
+      log.error("state_not_kept", { reason: error.message })
+    );
+    runtime.sockets.settleIn();
+    taking.steer(predecessors);
+    this.#service.becomeMain();
+  }
+
+  /** `takeOver` is done between being able to serve and being ready. */
+  async #begin(takeOver: (() => Promise<void>) | null): Promise<void> {
     const { log, supervisor } = this.parts;
     await supervisor.start();
     await this.live.begin();
+    await takeOver?.();
     this.#metricsTimer = setInterval(() => this.#logMetrics(), METRICS_MS);
     log.info("ready", { workers: supervisor.size, pid: Deno.pid });
     this.#trim.start();
@@ -278,28 +365,4 @@ export class Daemon implements Process {
     const { length } = this.inForce.snapshot?.listeners ?? [];
     this.#service.tell("READY", `serving ${length} listeners`);
   }
-}
-
-/** The file, or what was kept of the last run in its place. Throws ConfigRefused or ControlError. */
-async function beginning(
-  { file, env, resume = false }: StartOptions,
-): Promise<Beginning> {
-  const fromFile = await readConfig(file, env).catch((error: Error) => {
-    if (resume && error instanceof ConfigRefused) return error;
-    throw error;
-  });
-  const own = fromFile instanceof ConfigRefused ? null : fromFile;
-  const state = await StateDir.open(
-    stateDirOf(own?.config.server.state_dir, env),
-  );
-  const fileDocument = own?.document as Json | undefined;
-  if (resume) {
-    const kept = await new SavedConfiguration(state).read();
-    if (kept !== undefined) {
-      const opened = await readDocument(kept, `${state.path}/config.json`, env);
-      return { opened, fileDocument, state };
-    }
-  }
-  if (own === null) throw fromFile;
-  return { opened: own, fileDocument, state };
 }

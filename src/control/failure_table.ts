@@ -15,6 +15,16 @@ interface Entry {
   refusedUntil: number;
 }
 
+/** What is counted of a name, for another process to go on with. Milliseconds. */
+export interface SavedFailure {
+  readonly name: string;
+  readonly count: number;
+  /** Since the last failure. */
+  readonly age: number;
+  /** 0 where it is not refused. */
+  readonly refusedFor: number;
+}
+
 /** Failed logins by address or by account. Names are chosen by strangers, so their number is bounded. */
 export class FailureTable {
   /** Those that failed longest ago come first. */
@@ -66,6 +76,26 @@ export class FailureTable {
   names(): string[] {
     this.#sweep();
     return [...this.#entries.keys()].filter((name) => this.count(name) > 0);
+  }
+
+  /** What counts still; those that failed longest ago come first. */
+  save(): SavedFailure[] {
+    const now = this.clock.now();
+    return this.names().map((name) => {
+      const { count, last } = this.#entries.get(name)!;
+      const refusedFor = this.refusedFor(name);
+      return { name, count, age: now - last, refusedFor };
+    });
+  }
+
+  /** Go on where another process was; nothing where nothing is counted here. */
+  restore(saved: readonly SavedFailure[]): void {
+    if (this.rule.threshold === 0) return;
+    const now = this.clock.now();
+    for (const { name, count, age, refusedFor } of saved) {
+      const refusedUntil = refusedFor > 0 ? now + refusedFor : 0;
+      this.#entries.set(name, { count, last: now - age, refusedUntil });
+    }
   }
 
   /** True when there was something to forget. */

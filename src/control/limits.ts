@@ -2,7 +2,7 @@ import type { Clock } from "../observe/clock.ts";
 import type { LimitCause } from "../port/messages.ts";
 import type { ProtocolName } from "../port/snapshot.ts";
 import { clientUnit, showClientUnit } from "./client_unit.ts";
-import { FailureTable } from "./failure_table.ts";
+import { FailureTable, type SavedFailure } from "./failure_table.ts";
 
 /** `[limits]`. Durations are milliseconds; 0 or a protocol that is absent means no limit. */
 export interface LimitSettings {
@@ -37,6 +37,12 @@ export interface LimitEntry {
   readonly refusedFor: number;
   /** Counted connections by protocol, for an account those that are logged in. */
   readonly connections: Readonly<Partial<Record<ProtocolName, number>>>;
+}
+
+/** Failures, for another process to go on with. */
+export interface SavedFailures {
+  readonly addresses: readonly SavedFailure[];
+  readonly accounts: readonly SavedFailure[];
 }
 
 interface Seats {
@@ -177,6 +183,19 @@ export class Limits {
     return kind === "address"
       ? this.#failedAddresses.clear(clientUnit(name))
       : this.#failedAccounts.clear(name);
+  }
+
+  saveFailures(): SavedFailures {
+    return {
+      addresses: this.#failedAddresses.save(),
+      accounts: this.#failedAccounts.save(),
+    };
+  }
+
+  /** Go on where another process was. Its connections are not counted here. */
+  restoreFailures({ addresses, accounts }: SavedFailures): void {
+    this.#failedAddresses.restore(addresses);
+    this.#failedAccounts.restore(accounts);
   }
 
   /** Addresses and accounts whose logins are refused now. */

@@ -2,6 +2,8 @@ import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Resolver } from "../route/resolver.ts";
 import type { MappingStore } from "../store/store.ts";
+import type { ChangeGate } from "./takeover/change_gate.ts";
+import type { Predecessors } from "./takeover/predecessors.ts";
 import type { Breakers } from "./breakers.ts";
 import type { Holds } from "./holds.ts";
 import type { Journal } from "./journal.ts";
@@ -29,6 +31,10 @@ export interface Parts {
   readonly traces: Traces;
   /** Replaced when a reload names another source. */
   store: MappingStore;
+  /** Every change goes through here, whoever asks for it. */
+  readonly gate: ChangeGate;
+  /** The processes that were taken over from, which have sessions still. */
+  readonly predecessors: Predecessors;
   /** Hold an account's logins; resolves once every worker knows. */
   hold(account: string, seconds: number): Promise<void>;
   /** Give every part the settings of a new configuration, and `store` to the resolver. */

@@ -1,3 +1,4 @@
+import { endEverywhere, forgetEverywhere } from "./everywhere.ts";
 import { mappingTargetFault } from "../config/mapping_targets.ts";
 import type { Config } from "../config/schema.ts";
 import { formatEndpoint } from "../net/address.ts";
@@ -43,6 +44,8 @@ export interface Process {
   readiness(): Readiness;
   /** Stop accepting, let sessions finish, and exit. */
   shutDown(): void;
+  /** Start the program anew, and let it take over; answers its number. Throws ControlError. */
+  upgrade(): Promise<number>;
 }
 
 /** What the operations below have no means of their own for. */
@@ -87,12 +90,17 @@ export class Plane implements ControlPlane {
     return this.host.process().readiness();
   }
 
+  upgrade(): Promise<number> {
+    return this.host.process().upgrade();
+  }
+
   shutDown(): void {
     this.host.process().shutDown();
   }
 
   async stats(): Promise<Stats> {
-    const { supervisor, resolver, registry, metrics } = this.parts;
+    const { supervisor, resolver, registry, metrics, predecessors } =
+      this.parts;
     await supervisor.ask("flush", null);
     const { misses, entries, hits: own } = resolver.stats();
     const hits = own + metrics.value("cache_hits");
@@ -102,7 +110,7 @@ export class Plane implements ControlPlane {
       cache_misses: misses,
       hit_rate_pct: asked === 0 ? 0 : Math.round(hits / asked * 10_000) / 100,
       cache_entries: entries,
-      active_connections: registry.active,
+      active_connections: registry.active + predecessors.connections,
     };
   }
 
@@ -189,15 +197,23 @@ export class Plane implements ControlPlane {
 
   async delay(identifier: string, seconds: number): Promise<void> {
     const account = this.#account(identifier);
-    await this.parts.hold(account, seconds);
+    const { parts } = this;
+    await Promise.all([
+      parts.hold(account, seconds),
+      parts.predecessors.hold(account, seconds),
+    ]);
   }
 
   async sessions(filter: SessionFilter): Promise<readonly SessionView[]> {
-    const { supervisor, registry } = this.parts;
-    await supervisor.ask("flush", null);
-    if (filter.identifier === undefined) return registry.list(filter);
-    const identifier = this.#account(filter.identifier);
-    return registry.list({ ...filter, identifier });
+    const { supervisor, registry, predecessors } = this.parts;
+    const wanted = filter.identifier === undefined
+      ? filter
+      : { ...filter, identifier: this.#account(filter.identifier) };
+    const [older] = await Promise.all([
+      predecessors.sessions(wanted),
+      supervisor.ask("flush", null),
+    ]);
+    return [...registry.list(wanted), ...older];
   }
 
   async closeSession(id: string, reason: EndReason): Promise<boolean> {
@@ -278,13 +294,10 @@ export class Plane implements ControlPlane {
   }
 
   async #forgetInWorkers(account: string | null): Promise<void> {
-    await this.parts.supervisor.ask("invalidate", {
-      identifiers: account === null ? null : [account],
-    });
+    await forgetEverywhere(this.parts, account === null ? null : [account]);
   }
 
-  async #end(target: KickTarget, reason: EndReason): Promise<number> {
-    const ended = await this.parts.supervisor.ask("kick", { target, reason });
-    return ended.reduce((sum, count) => sum + count, 0);
+  #end(target: KickTarget, reason: EndReason): Promise<number> {
+    return endEverywhere(this.parts, target, reason);
   }
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { noPredecessors } from "../../tests/support/nobody_takes_over.ts";
 import { FakeClock } from "../../tests/support/fake_clock.ts";
 import { BASE, configOf } from "../config/testing.ts";
 import { Metrics } from "../observe/metrics.ts";
@@ -86,6 +87,7 @@ function setup() {
       storeFailed: () => {},
       undeclared: () => {},
     }, clock),
+    predecessors: noPredecessors(),
     supervisor: {
       ask(name: keyof WorkerRequests, argument: unknown) {
         log.push(`${name} ${JSON.stringify(argument)}`);

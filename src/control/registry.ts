@@ -82,6 +82,11 @@ export class SessionRegistry {
     return this.#byListener.get(listener) ?? 0;
   }
 
+  /** How many there are of each listener that has any. */
+  countsByListener(): Record<string, number> {
+    return Object.fromEntries(this.#byListener);
+  }
+
   activeAt(destination: string): number {
     return this.#byDestination.get(destination) ?? 0;
   }

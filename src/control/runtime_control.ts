@@ -1,3 +1,4 @@
+import { endEverywhere } from "./everywhere.ts";
 import { destinationOf, legOf } from "../config/effective.ts";
 import type { Config } from "../config/schema.ts";
 import type { TraceStep } from "../port/messages.ts";
@@ -95,11 +96,11 @@ class Endings implements SessionEndings {
     protocol: ProtocolName | null,
   ): Promise<number> {
     checkLeg(this.servedNow().served.config, destination, protocol);
-    const ended = await this.parts.supervisor.ask("kick", {
-      target: { destination, protocol },
-      reason: "kicked",
-    });
-    return ended.reduce((sum, count) => sum + count, 0);
+    return await endEverywhere(
+      this.parts,
+      { destination, protocol },
+      "kicked",
+    );
   }
 }
 

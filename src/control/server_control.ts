@@ -1,3 +1,4 @@
+import { endEverywhere } from "./everywhere.ts";
 import type { Config } from "../config/schema.ts";
 import type { ProtocolName } from "../port/snapshot.ts";
 import { ControlError } from "./api.ts";
@@ -17,7 +18,10 @@ interface Server {
 /** Servers and listeners as overrides of the configuration, and what follows from them at once. */
 export class Servers implements ServerControl {
   constructor(
-    private readonly parts: Pick<Parts, "supervisor" | "breakers">,
+    private readonly parts: Pick<
+      Parts,
+      "supervisor" | "predecessors" | "breakers"
+    >,
     private readonly overrides: OverrideControl,
     /** The configuration in force, with what was set at run time. */
     private readonly served: () => Config,
@@ -41,11 +45,8 @@ export class Servers implements ServerControl {
       by,
     );
     if (state !== "maint") return 0;
-    const ended = await this.parts.supervisor.ask("kick", {
-      target: { destination, protocol: isWhole ? null : legs[0]! },
-      reason: "kicked",
-    });
-    return ended.reduce((sum, count) => sum + count, 0);
+    const target = { destination, protocol: isWhole ? null : legs[0]! };
+    return await endEverywhere(this.parts, target, "kicked");
   }
 
   setHealth(server: string, health: "up" | "down"): void {

@@ -102,7 +102,19 @@ export class SlotPool {
     this.#tidy(listener, pool);
   }
 
-  /** All slots of a worker that is gone are free. */
+  /**
+   * What another process uses of a listener counts like a worker's; `holder` is a number that no worker
+   * has. It may be more than there is: then nobody is let in until it is less.
+   */
+  occupied(holder: number, listener: string, count: number): void {
+    const pool = this.#pools.get(listener);
+    if (!pool) return;
+    if (count === 0) pool.leases.delete(holder);
+    else pool.leases.set(holder, { granted: count, mayHoldSpare: false });
+    this.#tidy(listener, pool);
+  }
+
+  /** All slots of a worker, or another process, that is gone are free. */
   workerLost(worker: number): void {
     for (const [listener, pool] of this.#pools) {
       pool.leases.delete(worker);

@@ -1,11 +1,16 @@
 import { writeDurably } from "../store/durable_file.ts";
 import { ControlError } from "./api.ts";
 
+/** What is kept back, by name; null for a file to be removed. */
+type Waiting = Map<string, string | null>;
+
 /**
  * `[server] state_dir`: small files that must survive a restart. Without such a folder nothing is kept:
  * every file is absent, and what is written is forgotten.
  */
 export class StateDir {
+  #waiting: Waiting | null = null;
+
   private constructor(
     /** Absolute, or null where nothing is kept. */
     readonly path: string | null,
@@ -25,9 +30,25 @@ export class StateDir {
     }
   }
 
+  /** The folder is another process's to write still: what is written here waits for `release`. */
+  hold(): void {
+    this.#waiting = new Map();
+  }
+
+  /** Write what waited. Throws ControlError("failed"). */
+  async release(): Promise<void> {
+    const waiting = this.#waiting ?? [];
+    this.#waiting = null;
+    for (const [name, text] of waiting) {
+      await (text === null ? this.remove(name) : this.write(name, text));
+    }
+  }
+
   /** The content of a file; null where there is none. Throws ControlError("failed"). */
   async read(name: string): Promise<string | null> {
     if (this.path === null) return null;
+    const waiting = this.#waiting?.get(name);
+    if (waiting !== undefined) return waiting;
     try {
       return await Deno.readTextFile(`${this.path}/${name}`);
     } catch (error) {
@@ -39,6 +60,7 @@ export class StateDir {
   /** Replace a file whole and durably, readable by the owner alone. Throws ControlError("failed"). */
   async write(name: string, text: string): Promise<void> {
     if (this.path === null) return;
+    if (this.#waiting) return void this.#waiting.set(name, text);
     try {
       await writeDurably(`${this.path}/${name}`, text);
     } catch (error) {
@@ -49,6 +71,7 @@ export class StateDir {
   /** Throws ControlError("failed"); a file that is not there is removed already. */
   async remove(name: string): Promise<void> {
     if (this.path === null) return;
+    if (this.#waiting) return void this.#waiting.set(name, null);
     try {
       await Deno.remove(`${this.path}/${name}`);
     } catch (error) {

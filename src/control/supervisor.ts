@@ -147,10 +147,13 @@ export class Supervisor {
     for (const { port } of this.#members) port.notify(name, argument);
   }
 
-  /** Stop accepting in every worker, and in those that replace one. */
-  async drain(): Promise<void> {
+  /**
+   * Stop accepting in every worker, and in those that replace one. `part`: who has not logged in is sent
+   * away, and who has is to end soon.
+   */
+  async drain(how: { readonly part: boolean }): Promise<void> {
     this.#draining = true;
-    await this.ask("drain", null);
+    await this.ask("drain", how);
   }
 
   /** End a worker as if it had died. */

@@ -173,7 +173,7 @@ Deno.test("Supervisor.apply brings a worker that is being replaced to the newest
 Deno.test("Supervisor.drain stops accepting and leaves sessions alone", async () => {
   await using stand = await Stand.create(2);
   using client = await stand.login();
-  await stand.plane.supervisor.drain();
+  await stand.plane.supervisor.drain({ part: true });
   await refusing(stand.port);
   assert.equal((await client.transact("NOOP")).status, "OK");
 });

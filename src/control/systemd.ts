@@ -38,6 +38,17 @@ export class ServiceManager {
     this.#notify(`${state}=1\nSTATUS=${oneLine(status)}`);
   }
 
+  /** Another process is the service from now on: nothing is told any more. */
+  silence(): void {
+    clearInterval(this.#watchdog);
+    this.#path = null;
+  }
+
+  /** This process is the service from now on, whichever was before: needs NotifyAccess=all. */
+  becomeMain(): void {
+    this.#notify(`MAINPID=${Deno.pid}`);
+  }
+
   /** The line for `systemctl status` alone. */
   status(text: string): void {
     this.#notify(`STATUS=${oneLine(text)}`);

@@ -1,4 +1,5 @@
 /** Sockets of the process by the addresses of their ends, through libc. */
+import type { SocketAddress } from "../port/snapshot.ts";
 import { parseAddress } from "./address.ts";
 import { libc } from "./libc.ts";
 
@@ -30,6 +31,16 @@ export function nameOfSocket(fd: number): string | null {
   const peer = ask(calls.getpeername, fd);
   const local = peer === null ? null : ask(calls.getsockname, fd);
   return local === null ? null : `${peer} ${local}`;
+}
+
+/** The name of a descriptor's own end alone, as `nameOfAddress` gives it; null for all but sockets of TCP. Needs libc. */
+export function localNameOfSocket(fd: number): string | null {
+  return ask(libc()!.getsockname, fd);
+}
+
+/** One name for an address that a socket is bound to. */
+export function nameOfAddress(address: SocketAddress): string {
+  return endpoint({ transport: "tcp", ...address });
 }
 
 type NameCall = NonNullable<ReturnType<typeof libc>>["getpeername"];

@@ -30,10 +30,22 @@ export async function pathState(path: string): Promise<PathState> {
   }
 }
 
+/** Throws what connecting throws. */
+export function dialUnix(path: string): Promise<Deno.UnixConn> {
+  return Deno.connect({ transport: "unix", path });
+}
+
 /** A UNIX socket that accepts under a name of its own until `place` gives it the wanted one. */
 export interface UnixListener {
   /** From now on the socket is at its path, in place of whatever was there, without a moment of nothing. */
   place(): void;
+  /**
+   * It has a second name from now on, its path with a dot and the number of the process behind it, and
+   * stays there when another socket takes its path.
+   */
+  stepAside(): void;
+  /** It has its path alone again. */
+  stepBack(): void;
   /** Stop accepting, and remove the socket's file where it is still this one's. */
   close(): void;
 }
@@ -77,6 +89,15 @@ export function listenUnix(
   return {
     place() {
       Deno.renameSync(made, path);
+      at = path;
+    },
+    stepAside() {
+      removeSocket(made);
+      Deno.linkSync(path, made);
+      at = made;
+    },
+    stepBack() {
+      removeSocket(made);
       at = path;
     },
     close() {

@@ -167,8 +167,8 @@ export interface WorkerRequests {
   reclaimSlots: { in: { listener: string }; out: number };
   /** Send all pending session events, byte counts and counters now. */
   flush: { in: null; out: null };
-  /** Stop accepting; sessions go on. */
-  drain: { in: null; out: null };
+  /** Stop accepting; sessions go on, but for those before their login where they are to part. */
+  drain: { in: { part: boolean }; out: null };
   /** Count of things held, for leak tests and `show runtime`. */
   inspect: { in: null; out: WorkerInspection };
 }

@@ -59,6 +59,8 @@ export interface Invocation {
   readonly gone: AbortSignal;
   /** Resolves when the client sends something more, or will not. */
   readonly input: () => Promise<void>;
+  /** The connection speaks something else from now on. Throws CommandError where its socket does not offer that. */
+  readonly takeover: () => void;
 }
 
 /** Text that ends with a line feed, or is empty; in pieces where it may be long. It has no empty line. */

@@ -3,25 +3,23 @@ import type { RuntimeLevel } from "../config/schema_runtime.ts";
 import { ControlError } from "../control/api.ts";
 import type { RuntimeControl } from "../control/api_runtime.ts";
 import type { AuditEntry } from "../control/audit_log.ts";
+import { TAKEOVER_ACCEPTED } from "../control/takeover/messages.ts";
 import { close } from "../net/bridge.ts";
+import { JsonLines } from "../net/json_lines.ts";
 import { LineReader, LineTooLong } from "../net/line_reader.ts";
 import {
   type Command,
   CommandError,
   type Dialogue,
-  mayUse,
   type Output,
   type SocketView,
 } from "./command.ts";
-import {
-  checkArguments,
-  findCommand,
-  takeVersion,
-  unknownCommand,
-} from "./find.ts";
+import { findCommand, unknownCommand } from "./find.ts";
 import { Outlet, Unread } from "./outlet.ts";
+import { perform } from "./perform.ts";
 import { uptimePrompt } from "./prompt.ts";
 import { parseLine } from "./syntax.ts";
+import type { TakeoverEnd } from "./takeover_end.ts";
 
 /** HAProxy has one buffer of 16 KiB for all; nobody types more. */
 export const LONGEST_LINE = 64 * 1024;
@@ -40,6 +38,9 @@ export interface ConversationOptions {
   readonly address: string;
   readonly sockets: () => readonly SocketView[];
   readonly audit: (entry: AuditEntry) => void;
+  readonly takeover: TakeoverEnd;
+  /** The path of a socket on which another process may take over, else null. */
+  readonly exposed: string | null;
   /** Told of what no command should throw. */
   readonly failed: (error: unknown) => void;
   /** The socket is no longer served: the command under way is the last. */
@@ -71,6 +72,7 @@ class Conversation {
   readonly #outlet: Outlet;
   readonly #dialogue: Dialogue;
   readonly #gone = new AbortController();
+  #taking = false;
   readonly #decoder = new TextDecoder("utf-8", { fatal: true });
 
   constructor(
@@ -130,6 +132,7 @@ class Conversation {
   async #answer(run: () => Output | Promise<Output>): Promise<void> {
     try {
       const output = await run();
+      if (this.#taking) return await this.#beTakenOver();
       if (typeof output === "string") await this.#write(output);
       else for await (const piece of output) await this.#write(piece);
     } catch (error) {
@@ -146,73 +149,34 @@ class Conversation {
     const { commands, control, sockets } = this.options;
     const command = findCommand(commands, words);
     if (command === null) return this.#unknown(words);
-    if (!mayUse(this.#dialogue.level, command.level)) {
-      throw new CommandError("Permission denied");
-    }
-    const { version, args } = takeVersion(
-      command,
-      words.slice(command.words.length),
-    );
-    checkArguments(command, args, payload !== null);
-    const run = () =>
-      command.run({
-        control,
-        dialogue: this.#dialogue,
-        args,
-        version,
-        by: this.options.address,
-        payload,
-        sockets,
-        commands,
-        gone: this.#gone.signal,
-        input: () => this.#input(),
-      });
-    return command.changes
-      ? await this.#audited(command, version, args, run)
-      : run();
+    const { audit, address, takeover } = this.options;
+    return await perform(command, words, payload, {
+      control,
+      dialogue: this.#dialogue,
+      sockets,
+      commands,
+      gone: this.#gone.signal,
+      input: () => this.#input(),
+      takeover: () => this.#offerTakeover(),
+      audit,
+      address,
+      ...clientOf(this.connection),
+      end: takeover,
+    });
   }
 
-  async #audited(
-    command: Command,
-    version: number | null,
-    args: readonly string[],
-    run: () => Output | Promise<Output>,
-  ): Promise<Output> {
-    const record = (result: string) =>
-      this.options.audit({
-        via: "socket",
-        actor: this.options.address,
-        role: this.#dialogue.level,
-        ...clientOf(this.connection),
-        action: command.words.join(" "),
-        parameters: {
-          ...(version !== null && { version: `@${version}` }),
-          ...this.#parameters(command, args),
-        },
-        result,
-      });
-    try {
-      const output = await run();
-      record(typeof output === "string" && output !== "" ? output : "done");
-      return output;
-    } catch (error) {
-      record(error instanceof Error ? error.message : String(error));
-      throw error;
+  #offerTakeover(): void {
+    if (this.options.exposed === null) {
+      throw new CommandError("This socket has no expose_listeners.");
     }
+    this.#taking = true;
   }
 
-  /** Arguments by their names; accounts shortened. */
-  #parameters(
-    { args: declared = [] }: Command,
-    args: readonly string[],
-  ): Record<string, string> {
-    const { shorten } = this.options.control;
-    return Object.fromEntries(args.flatMap((value, i) => {
-      const argument = declared[Math.min(i, declared.length - 1)]!;
-      if (argument.secret) return [];
-      const name = /[a-z]+/.exec(argument.text)![0];
-      return [[name, argument.account ? shorten(value) : value]];
-    }));
+  async #beTakenOver(): Promise<void> {
+    this.#dialogue.ending = "now";
+    await this.#write(`${TAKEOVER_ACCEPTED}\n`);
+    const lines = new JsonLines(this.connection, this.#reader);
+    await this.options.takeover.serve(lines, this.options.exposed!);
   }
 
   #unknown(words: readonly string[]): string {

@@ -5,6 +5,7 @@ import { ask, RuntimeClient } from "../../tests/support/runtime_client.ts";
 import { within } from "../../tests/support/wait.ts";
 import type { RuntimeLevel } from "../config/schema_runtime.ts";
 import type { AuditEntry } from "../control/audit_log.ts";
+import { noTakeover } from "../../tests/support/nobody_takes_over.ts";
 import { libc } from "../net/libc.ts";
 import { listenUnix } from "../net/unix_socket.ts";
 import { converse } from "./conversation.ts";
@@ -40,6 +41,8 @@ class Bench implements AsyncDisposable {
         audit: (entry) => this.audit.push(entry),
         failed: (error) => this.failures.push(error),
         closed: new AbortController().signal,
+        takeover: noTakeover(),
+        exposed: null,
       }));
     });
     this.#listener.place();

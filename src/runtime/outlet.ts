@@ -33,7 +33,7 @@ export class Outlet {
     const late = setTimeout(() => {
       close(connection);
       again = setInterval(
-        () => shutDown({ remoteAddr, localAddr }),
+        () => shutDown({ remoteAddr, localAddr } as never),
         AGAIN_MS,
       );
     }, limit);

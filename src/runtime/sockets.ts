@@ -14,11 +14,16 @@ import {
   pathState,
   type UnixListener,
 } from "../net/unix_socket.ts";
+import type { CarriedCommand } from "../control/takeover/messages.ts";
 import type { LogLine } from "../port/messages.ts";
+import type { SocketAddress } from "../port/snapshot.ts";
+import { reserve } from "../net/reserve.ts";
 import type { SocketView } from "./command.ts";
+import { performCarried } from "./carried.ts";
 import { converse } from "./conversation.ts";
 import { groupId, userId } from "./owner.ts";
 import { COMMANDS } from "./table.ts";
+import type { TakeoverEnd } from "./takeover_end.ts";
 import { Turnstile } from "./turnstile.ts";
 
 /** Connections at once on each socket; others wait in the system's queue until one ends. */
@@ -28,6 +33,7 @@ export interface RuntimeSocketsOptions {
   readonly control: RuntimeControl;
   readonly audit: (entry: AuditEntry) => void;
   readonly log: (line: LogLine) => void;
+  readonly takeover: TakeoverEnd;
 }
 
 /** What is made and not in use yet. */
@@ -46,13 +52,26 @@ interface Open {
   /** Known once it is bound. */
   address: string;
   place(): void;
+  /** A UNIX socket gets a second name, and loses it again. */
+  stepAside(): void;
+  stepBack(): void;
+  /** The address of one that is not a UNIX socket. */
+  port: SocketAddress | null;
   close(): void;
 }
 
 export class RuntimeSockets {
   #open: Open[] = [];
+  /** Made, and not to be used before `settleIn`; null where nothing waits for that. */
+  #unplaced: Open[] | null;
 
-  constructor(private readonly options: RuntimeSocketsOptions) {}
+  /** `succeeding`: another process serves at the same addresses until `settleIn`. */
+  constructor(
+    private readonly options: RuntimeSocketsOptions,
+    succeeding = false,
+  ) {
+    this.#unplaced = succeeding ? [] : null;
+  }
 
   /** As `show cli sockets` lists them. */
   views(): SocketView[] {
@@ -88,6 +107,45 @@ export class RuntimeSockets {
     return { abort, commit: () => this.#use(next, made) };
   }
 
+  /** The process that served here has let go. */
+  settleIn(): void {
+    const made = this.#unplaced ?? [];
+    this.#unplaced = null;
+    for (const socket of made) this.#place(socket);
+  }
+
+  /** Do a command that another process was given. */
+  execute(carried: CarriedCommand): Promise<string> {
+    const { control, audit, takeover } = this.options;
+    return performCarried(carried, {
+      control,
+      audit,
+      commands: COMMANDS,
+      sockets: () => this.views(),
+      end: takeover,
+    });
+  }
+
+  /** UNIX sockets get a second name each, and leave their paths to another process. */
+  stepAside(): void {
+    for (const socket of this.#open) socket.stepAside();
+  }
+
+  /** UNIX sockets have their paths alone again. */
+  stepBack(): void {
+    for (const socket of this.#open) socket.stepBack();
+  }
+
+  /** Addresses that another process may share. */
+  ports(): SocketAddress[] {
+    return this.#open.flatMap(({ port }) => port ?? []);
+  }
+
+  /** The sockets that are no UNIX sockets take no more connections. */
+  leavePorts(): void {
+    for (const socket of this.#open) if (socket.port) socket.close();
+  }
+
   /** Close them all; commands under way are finished. */
   close(): void {
     this.#use([], []);
@@ -97,23 +155,22 @@ export class RuntimeSockets {
     const before = this.#open;
     this.#open = next.map(([socket]) => socket);
     for (const [socket, level] of next) socket.level = level;
-    for (const socket of made) {
-      try {
-        socket.place();
-        this.#tell("info", "runtime_listening", {
-          address: socket.address,
-          access: socket.level,
-        });
-      } catch (error) {
-        // Somebody took the folder away between the bind and now.
-        this.#tell("error", "runtime_socket_lost", {
-          address: socket.address,
-          reason: (error as Error).message,
-        });
-      }
-    }
+    if (this.#unplaced) this.#unplaced.push(...made);
+    else made.forEach((socket) => this.#place(socket));
     for (const socket of before) {
       if (!this.#open.includes(socket)) socket.close();
+    }
+  }
+
+  #place(socket: Open): void {
+    const { address, level } = socket;
+    try {
+      socket.place();
+      this.#tell("info", "runtime_listening", { address, access: level });
+    } catch (error) {
+      // Somebody took the folder away between the bind and now.
+      const { message } = error as Error;
+      this.#tell("error", "runtime_socket_lost", { address, reason: message });
     }
   }
 
@@ -125,27 +182,35 @@ export class RuntimeSockets {
 
   #makeTcp(settings: RuntimeSocketConfig, key: string): Open {
     const { bind, level } = settings;
+    const wanted = parseRuntimeBind(bind!)!;
+    const what = `runtime socket: cannot bind ${bind}`;
+    // Sockets that share a port would let a second program in by mistake.
+    if (!this.#unplaced) bindNamed(what, () => reserve(wanted)).release();
     const door = new Door();
     const open: Open = {
       key,
       level,
       address: "",
+      port: null,
       place: () => door.open(),
+      stepAside: () => {},
+      stepBack: () => {},
       close() {
         bound.close();
         door.shut();
       },
     };
     const bound: Bound = bindNamed(
-      `runtime socket: cannot bind ${bind}`,
+      what,
       () =>
         listenTcp(
-          parseRuntimeBind(bind!)!,
-          false,
-          (connection) => this.#serve(connection, open, door),
+          wanted,
+          true,
+          (connection) => this.#serve(connection, open, door, null),
           () => door.room(),
         ),
     );
+    open.port = bound.address;
     const { hostname, port } = bound.address;
     const family = hostname.includes(":") ? "ipv6" : "ipv4";
     open.address = `${family}@${formatEndpoint(hostname, port)}`;
@@ -157,6 +222,7 @@ export class RuntimeSockets {
     key: string,
   ): Promise<Open> {
     const { path, level, user, group, mode } = settings;
+    const exposed = settings.expose_listeners;
     const what = `runtime socket: cannot listen at ${path}`;
     const address = `unix@${path}`;
     const isOurs = this.#open.some((open) => open.address === address);
@@ -164,7 +230,7 @@ export class RuntimeSockets {
     bindNamed(what, () => {
       if (state instanceof Error) throw state;
       if (state === "other") throw new Error("it is no socket");
-      if (state === "live" && !isOurs) {
+      if (state === "live" && !isOurs && !this.#unplaced) {
         throw new Error("another program answers there");
       }
     });
@@ -177,6 +243,9 @@ export class RuntimeSockets {
         listener.place();
         door.open();
       },
+      port: null,
+      stepAside: () => listener.stepAside(),
+      stepBack: () => listener.stepBack(),
       close() {
         listener.close();
         door.shut();
@@ -190,14 +259,20 @@ export class RuntimeSockets {
           uid: user === undefined ? null : userId(user),
           gid: group === undefined ? null : groupId(group),
         },
-        (connection) => this.#serve(connection, open, door),
+        (connection) =>
+          this.#serve(connection, open, door, exposed ? path : null),
         () => door.room(),
       ));
     return open;
   }
 
-  #serve(connection: Deno.Conn, open: Open, door: Door): void {
-    const { control, audit } = this.options;
+  #serve(
+    connection: Deno.Conn,
+    open: Open,
+    door: Door,
+    exposed: string | null,
+  ): void {
+    const { control, audit, takeover } = this.options;
     door.turnstile.enter();
     void converse(connection, {
       control,
@@ -206,6 +281,8 @@ export class RuntimeSockets {
       level: open.level,
       address: open.address,
       sockets: () => this.views(),
+      takeover,
+      exposed,
       closed: door.closed,
       failed: (error) =>
         this.#tell("error", "bug", {
@@ -251,6 +328,6 @@ class Door {
 }
 
 function keyOf(settings: RuntimeSocketConfig): string {
-  const { path, bind, user, group, mode } = settings;
-  return JSON.stringify([path, bind, user, group, mode]);
+  const { path, bind, user, group, mode, expose_listeners } = settings;
+  return JSON.stringify([path, bind, user, group, mode, expose_listeners]);
 }

@@ -1,10 +1,15 @@
+import { noTakeover } from "../../tests/support/nobody_takes_over.ts";
 import assert from "node:assert/strict";
+import { libc } from "../net/libc.ts";
 import { FakeRuntimeControl } from "../../tests/support/fake_runtime_control.ts";
 import { ask, RuntimeClient } from "../../tests/support/runtime_client.ts";
 import type { RuntimeSocketConfig } from "../config/schema.ts";
 import { BindError } from "../control/binds.ts";
 import type { LogLine } from "../port/messages.ts";
 import { RuntimeSockets } from "./sockets.ts";
+
+// Loaded once for the process, not by the first test that needs it.
+libc();
 
 /** Sockets in a folder of their own, and what they log. */
 async function withSockets(
@@ -17,6 +22,7 @@ async function withSockets(
   const folder = await Deno.makeTempDir();
   const log: LogLine[] = [];
   const sockets = new RuntimeSockets({
+    takeover: noTakeover(),
     control: new FakeRuntimeControl(),
     audit: () => {},
     log: (line) => log.push(line),

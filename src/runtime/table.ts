@@ -12,6 +12,7 @@ import { sessionCommands } from "./commands/sessions.ts";
 import { sslCommands } from "./commands/ssl.ts";
 import { statCommands } from "./commands/stat.ts";
 import { traceCommands } from "./commands/trace.ts";
+import { takeoverCommands } from "./commands/takeover.ts";
 import { waitCommands } from "./commands/wait.ts";
 
 /** In the order in which `help` lists them. */
@@ -28,5 +29,6 @@ export const COMMANDS: readonly Command[] = [
   ...aclCommands,
   ...journalCommands,
   ...probeCommands,
+  ...takeoverCommands,
   ...waitCommands,
 ].sort((a, b) => a.words.join(" ") < b.words.join(" ") ? -1 : 1);

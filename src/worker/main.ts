@@ -73,8 +73,9 @@ const port: WorkerPort = new Port<
     core.reporter.flush();
     return null;
   },
-  drain: () => {
+  drain: ({ part }) => {
     serving.drain();
+    if (!part) return null;
     core.draining = true;
     // Who has not logged in has nothing to finish.
     for (const session of core.sessions.all()) {

@@ -89,7 +89,7 @@ Deno.test("a drain ends clients in the middle of their handshake", async () => {
     await all.plane.supervisor.ask("flush", null);
     return all.plane.registry.active === 1;
   });
-  await all.plane.supervisor.drain();
+  await all.plane.supervisor.drain({ part: true });
   assert.equal(await within("end", client.lineOrEnd()), null);
   const record = await all.plane.ended(client.localPort);
   assert.equal(record.reason, "drained");

@@ -57,6 +57,11 @@ export class FakeControl implements ControlPlane {
     this.#asked("shutDown");
   }
 
+  upgrade() {
+    this.#asked("upgrade");
+    return Promise.resolve(4711);
+  }
+
   readiness() {
     this.#asked("readiness");
     const { notReady: reasons, notes } = this;

@@ -135,6 +135,31 @@ export class Mailferry implements AsyncDisposable {
     return proxy;
   }
 
+  /** Start one more that takes over from this one, by the runtime socket at this path, and wait until it serves. */
+  async successor(socket: string): Promise<Mailferry> {
+    const next = this.rival(socket);
+    try {
+      await next.event("ready");
+    } catch (error) {
+      await next[Symbol.asyncDispose]();
+      throw new Error(`${error}\n${JSON.stringify(next.log)}\n${next.noise}`);
+    }
+    return next;
+  }
+
+  /** Start one more with the same configuration, not waiting for anything. */
+  again(): Mailferry {
+    return new Mailferry(this.ground, false, this.#config, this.configFile, {});
+  }
+
+  /** The same as `successor` without waiting for anything. */
+  rival(socket: string, configFile = this.configFile): Mailferry {
+    const args = ["run", "--takeover", socket];
+    return new Mailferry(this.ground, false, this.#config, configFile, {
+      args,
+    });
+  }
+
   /** Start without waiting for anything. */
   static async spawn(options: ProxyOptions): Promise<Mailferry> {
     const ground = options.ground ?? await Ground.create();
@@ -250,6 +275,21 @@ export class Mailferry implements AsyncDisposable {
     const { status, body } = await this.admin(method, path);
     if (status !== 200) throw new Error(`${method} ${path}: ${status} ${body}`);
     return body;
+  }
+
+  /** Change one value of the configuration. */
+  async change(path: string, value: unknown): Promise<void> {
+    const response = await fetch(this.adminUrl + path, {
+      method: "PATCH",
+      headers: {
+        authorization: `Bearer ${TOKEN}`,
+        "content-type": "application/json",
+      },
+      body: JSON.stringify(value),
+      client: this.#client,
+    });
+    const body = await response.text();
+    if (!response.ok) throw new Error(`PATCH ${path}: ${body}`);
   }
 
   move(identifier: string, to: string): Promise<string> {

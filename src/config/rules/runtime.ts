@@ -21,6 +21,12 @@ export const pathOrBind: Rule = (draft, issues) => {
       issues.problem(path, "either path or bind is required, and not both");
     }
     if (bind === undefined) continue;
+    if (socket.expose_listeners) {
+      issues.problem(
+        [...path, "expose_listeners"],
+        "only on a UNIX socket (path) can a process show whose it is",
+      );
+    }
     for (const key of ["user", "group"] as const) {
       if (socket[key] !== undefined) {
         issues.problem(

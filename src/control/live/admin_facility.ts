@@ -3,12 +3,19 @@ import {
   type AdminSettings,
   startAdmin,
 } from "../../admin/server.ts";
+import { type Detour, openRequest, packResponse } from "../../admin/detour.ts";
 import { parseEndpoint } from "../../config/scalars.ts";
 import { formatEndpoint } from "../../net/address.ts";
+import type { SocketAddress } from "../../port/snapshot.ts";
 import type { ControlPlane } from "../api.ts";
 import type { AuditLog } from "../audit_log.ts";
 import { bindNamed } from "../binds.ts";
 import type { Parts } from "../parts.ts";
+import type {
+  CarriedRequest,
+  CarriedResponse,
+  Inheritance,
+} from "../takeover/messages.ts";
 import {
   type Coming,
   type Facility,
@@ -22,6 +29,12 @@ interface Door {
   readonly server: AdminServer;
 }
 
+const NO_DOOR: CarriedResponse = {
+  status: 503,
+  headers: [],
+  body: btoa("the process that took over has no management API\n"),
+};
+
 /** `[admin]`: the management API. */
 export class AdminFacility implements Facility {
   #door: Door | null = null;
@@ -30,6 +43,9 @@ export class AdminFacility implements Facility {
     private readonly parts: Parts,
     private readonly control: ControlPlane,
     private readonly audit: AuditLog,
+    private readonly detour: Detour,
+    /** A port that another process holds, which is about to be ours. */
+    private readonly inherited: Inheritance["admin"] = null,
   ) {}
 
   // deno-lint-ignore require-await -- one of several, and others wait
@@ -52,6 +68,21 @@ export class AdminFacility implements Facility {
     };
   }
 
+  /** Where it is bound, and by which address of the configuration; null where there is none. */
+  get door(): { bind: string; address: SocketAddress } | null {
+    if (!this.#door) return null;
+    const { bind, server } = this.#door;
+    return { bind, address: server.address };
+  }
+
+  /** Answer a request that another process was sent. */
+  async answer(carried: CarriedRequest): Promise<CarriedResponse> {
+    const server = this.#door?.server;
+    if (!server) return NO_DOOR;
+    const request = openRequest(carried);
+    return await packResponse(await server.answer(request, carried.peer));
+  }
+
   /** Stops accepting and waits for the requests under way. */
   async close(): Promise<void> {
     await this.#door?.server.close();
@@ -59,14 +90,21 @@ export class AdminFacility implements Facility {
 
   #open(bind: string, settings: AdminSettings): Door {
     const { log, shorten } = this.parts;
+    const { inherited } = this;
+    const wanted = parseEndpoint(bind)!;
+    const own = this.#door?.server.address.port;
+    const given = !this.#door && inherited?.bind === bind
+      ? inherited.port
+      : null;
     const server = bindNamed(`admin: cannot bind ${bind}`, () =>
       startAdmin({
-        bind: parseEndpoint(bind)!,
-        shares: this.#door?.server.address.port,
+        bind: { ...wanted, port: given ?? wanted.port },
+        shares: given ?? own,
         control: this.control,
         log: (line) => log.write(line),
         audit: this.audit,
         shorten,
+        detour: this.detour,
       }, settings));
     return { bind, server };
   }

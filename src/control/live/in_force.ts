@@ -1,9 +1,10 @@
+import { forgetEverywhere } from "../everywhere.ts";
 import type { Env } from "../../config/environment.ts";
 import { pickCertificate } from "../../net/certificates.ts";
 import { readTrustRoots } from "../../net/trust_roots.ts";
 import type { ListenerSnapshot, WorkerSnapshot } from "../../port/snapshot.ts";
 import type { LegName } from "../assemble.ts";
-import { BindError, Binds } from "../binds.ts";
+import { BindError, Binds, type Held } from "../binds.ts";
 import { ImapProbe } from "../imap_probe.ts";
 import { newlyBound } from "../newly_bound.ts";
 import type { Parts } from "../parts.ts";
@@ -44,6 +45,8 @@ export class InForce {
     private readonly facilities: readonly Facility[],
     /** What was found out about a backend, and a certificate that comes to its end, ask for the same served anew. */
     private readonly renew: () => void,
+    /** What another process has bound, which is about to be ours. */
+    private readonly inherited: Held | null = null,
   ) {
     selfMade.watch(renew);
   }
@@ -55,6 +58,11 @@ export class InForce {
 
   get snapshot(): WorkerSnapshot | null {
     return this.#placement?.snapshot ?? null;
+  }
+
+  /** Where the listeners are bound. */
+  get binds(): Binds | null {
+    return this.#placement?.binds ?? null;
   }
 
   get generation(): number {
@@ -69,7 +77,7 @@ export class InForce {
     const { parts } = this;
     const binds = Binds.choose(
       served.config,
-      this.#placement?.binds ?? null,
+      this.#placement?.binds ?? this.inherited,
       served.stopped,
     );
     try {
@@ -105,7 +113,7 @@ export class InForce {
     parts.configure(served);
     parts.metrics.add("config_reloads");
     // Routes that workers got between their switch and this line were judged by the old configuration.
-    await parts.supervisor.ask("invalidate", { identifiers: null });
+    await forgetEverywhere(parts, null);
     // Who reloads wants to know of changed backends now.
     if (reread) this.#probe.close();
     this.#followBackends(served);

@@ -1,3 +1,4 @@
+import { forgetEverywhere } from "../everywhere.ts";
 import { isDeepStrictEqual } from "node:util";
 import type { Env } from "../../config/environment.ts";
 import { mappingTargetFault } from "../../config/mapping_targets.ts";
@@ -61,10 +62,9 @@ function remoteEvents(
   return {
     down: (problem) => log.error("store_down", { source, reason: problem }),
     up() {
-      const { resolver, supervisor } = parts();
       log.info("store_up", { source });
-      resolver.storeIsBack();
-      void supervisor.ask("invalidate", { identifiers: null });
+      parts().resolver.storeIsBack();
+      void forgetEverywhere(parts(), null);
     },
     answered: (operation, after) =>
       parts().metrics.observe(

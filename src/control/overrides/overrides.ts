@@ -66,22 +66,44 @@ export class Overrides implements OverrideControl {
     private readonly now: () => Date = () => new Date(),
   ) {}
 
+  /** Everything that was set, for another process to go on with. */
+  save(): Json[] {
+    return [...this.#entries.values()];
+  }
+
+  /** Go on where another process was. Throws where it cannot be understood or kept. */
+  async restore(saved: readonly Json[]): Promise<void> {
+    this.#entries = this.#parse(saved);
+    const isNone = saved.length === 0 && await this.state.read(NAME) === null;
+    if (!isNone) await this.#keep(this.#entries);
+  }
+
   /** Read what was kept. Throws ControlError("failed") where it cannot be understood. */
   async load(): Promise<void> {
     const text = await this.state.read(NAME);
     if (text === null) return;
     try {
-      const entries = savedSchema.parse(JSON.parse(text));
-      for (const { kind, value } of entries) {
-        this.#kind(kind).value.parse(value);
-      }
-      this.#entries = new Map(entries.map((entry) => [keyOf(entry), entry]));
+      this.#entries = this.#parse(JSON.parse(text));
     } catch {
       throw new ControlError(
         "failed",
         `${this.state.path}/${NAME} cannot be understood: mend it, or remove it to clear what was set at run time`,
       );
     }
+  }
+
+  /** Throws where it is nothing that was saved. */
+  #parse(saved: unknown): Entries {
+    const entries = savedSchema.parse(saved);
+    for (const { kind, value } of entries) {
+      this.#kind(kind).value.parse(value);
+    }
+    return new Map(entries.map((entry) => [keyOf(entry), entry]));
+  }
+
+  async #keep(entries: Entries): Promise<void> {
+    const text = JSON.stringify([...entries.values()], null, 2);
+    await this.state.write(NAME, `${text}\n`);
   }
 
   /** A configuration with everything that was set laid over it. */
@@ -180,10 +202,7 @@ export class Overrides implements OverrideControl {
     if (problems.length > 0) {
       throw new ControlError("invalid", problems.join("\n"));
     }
-    await this.host().put(served, async () => {
-      const entries = [...next.values()];
-      await this.state.write(NAME, `${JSON.stringify(entries, null, 2)}\n`);
-    });
+    await this.host().put(served, () => this.#keep(next));
     this.#entries = next;
   }
 

@@ -88,7 +88,7 @@ export class MappingTable implements Table {
    * another one came from behind it.
    */
   async #write(entries: Content, rest: "keep" | "drop"): Promise<void> {
-    const { store, resolver, supervisor } = this.parts;
+    const { store, resolver, supervisor, predecessors } = this.parts;
     mustBeWritable(store);
     if (!store.writeAll) {
       throw new ControlError(
@@ -97,22 +97,20 @@ export class MappingTable implements Table {
       );
     }
     let resume = () => {};
-    let forgotten: readonly (string | null)[] = [];
+    let forgotten: readonly string[] | null = [];
     try {
       await asked(store.writeAll(entries, {
         rest,
         async settle(changing) {
-          const identifiers = changing.length > MOST_FORGOTTEN
-            ? null
-            : changing;
-          forgotten = identifiers ?? [null];
+          forgotten = changing.length > MOST_FORGOTTEN ? null : changing;
           resume = resolver.suspend();
-          await supervisor.ask("invalidate", { identifiers });
+          await supervisor.ask("invalidate", { identifiers: forgotten });
         },
       }));
     } finally {
-      for (const identifier of forgotten) resolver.invalidate(identifier);
+      for (const each of forgotten ?? [null]) resolver.invalidate(each);
       resume();
+      await predecessors.invalidate(forgotten);
     }
   }
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { noPredecessors } from "../../../tests/support/nobody_takes_over.ts";
 import { FakeClock } from "../../../tests/support/fake_clock.ts";
 import { BASE, configOf } from "../../config/testing.ts";
 import { Resolver } from "../../route/resolver.ts";
@@ -43,6 +44,7 @@ async function setup(mappings = "") {
   const parts = {
     store,
     resolver,
+    predecessors: noPredecessors(),
     supervisor: {
       async ask(name: string, argument: unknown) {
         setting.asked.push([name, argument]);
