@@ -1,14 +1,21 @@
 /** What the documents name exists, and what they show is valid. */
 import assert from "node:assert/strict";
-import { configOf, problemsOf, warningsOf } from "../src/config/testing.ts";
+import {
+  BASE,
+  configOf,
+  problemsOf,
+  warningsOf,
+} from "../src/config/testing.ts";
 import { blocks, readReadme } from "./support/readme.ts";
 
 const root = new URL("../", import.meta.url);
 
 async function documents(): Promise<Map<string, string>> {
   const paths = ["README.md"];
-  for await (const { name } of Deno.readDir(new URL("docs/", root))) {
-    if (name.endsWith(".md")) paths.push(`docs/${name}`);
+  for (const folder of ["docs", "docs/stores"]) {
+    for await (const { name } of Deno.readDir(new URL(`${folder}/`, root))) {
+      if (name.endsWith(".md")) paths.push(`${folder}/${name}`);
+    }
   }
   const read = async (path: string): Promise<[string, string]> => [
     path,
@@ -49,6 +56,19 @@ Deno.test("README.md shows configurations that validate strictly", async () => {
   const shown = blocks(await readReadme(), "toml");
   assert.ok(shown.length > 0);
   for (const text of shown) assert.deepEqual(problemsOf(text), []);
+});
+
+Deno.test("docs/stores shows configurations that validate strictly, without a warning", async () => {
+  const pages = [...await documents()].filter(([path]) =>
+    path.startsWith("docs/stores/")
+  );
+  for (const [path, text] of pages) {
+    for (const shown of blocks(text, "toml")) {
+      const config = BASE.replace(/\[mapping\][^[]*/, "") + shown;
+      assert.deepEqual(problemsOf(config), [], path);
+      assert.deepEqual(warningsOf(config), [], path);
+    }
+  }
 });
 
 Deno.test("docs/estate.toml validates strictly, without a warning, and has every port of an estate", async () => {

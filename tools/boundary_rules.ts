@@ -20,7 +20,7 @@ const MAY_IMPORT: Record<string, string[] | "*"> = {
   sasl: [],
   protocols: ["net", "sasl"],
   route: ["sasl"],
-  store: [],
+  store: ["net"],
   worker: ["protocols", "route", "net", "sasl"],
   control: ["admin", "runtime", "store", "route", "net", "protocols", "pki"],
   admin: ["control", "store", "route", "net", "pki"],

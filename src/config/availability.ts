@@ -38,7 +38,7 @@ const MISSING: readonly Missing[] = [
   {
     *feature(draft) {
       const source = draft.mapping?.source;
-      if (source !== undefined && source !== "file") {
+      if (source === "redis") {
         yield [["mapping", "source"], `the mapping source ${source} is`];
       }
     },

@@ -111,6 +111,6 @@ Deno.test("a file written for the reference has no problem but features of later
     !line.includes("not available in this version")
   );
   assert.deepEqual(kept, []);
-  assert.equal(found.length, 3);
+  assert.equal(found.length, 2);
   assert.deepEqual(warningsOf(LEGACY), []);
 });

@@ -87,21 +87,28 @@ const statement = () =>
 
 const sqlSourceSchema = z.object({
   url: key(url("postgres", "postgresql", "mysql", "sqlite"), {
-    description: "Address of the database, with user and password.",
+    description:
+      "Address of the database, with user and password; after `?`, `sslmode` and `sslrootcert` for a server, `mode=ro` for SQLite.",
     secret: "url",
   }),
   query: key(statement(), {
     description:
-      "Statement that gives the destination in the first column of its first row. The identifier is bound, never spliced.",
+      "Statement that gives the destination in the first column of its first row. The identifier is bound, never spliced: its place is `$1` with PostgreSQL, `?` with MySQL and SQLite.",
   }),
   pool_size: poolSize(),
   upsert_query: key(statement().optional(), {
-    description: "Statement that stores identifier and destination.",
+    description:
+      "Statement that stores identifier and destination, bound in this order.",
     unset: "mappings are read-only",
   }),
   delete_query: key(statement().optional(), {
     description: "Statement that removes an identifier.",
     unset: "mappings are read-only",
+  }),
+  list_query: key(statement().optional(), {
+    description:
+      "Statement that gives identifier and destination of the mappings behind an identifier, ordered by identifier; the identifier and the number of rows are bound. It is needed to list and export mappings.",
+    unset: "mappings cannot be listed",
   }),
 });
 

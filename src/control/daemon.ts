@@ -229,9 +229,11 @@ export class Daemon implements Process {
     ];
     // Another proxy would not do better: what it asks is the same.
     const { serving, problem } = this.parts.store.health();
-    const notes = serving
-      ? []
-      : [`the mapping store cannot be asked: ${problem}`];
+    const notes = problem === null ? [] : [
+      serving
+        ? `the mapping store: ${problem}`
+        : `the mapping store cannot be asked: ${problem}`,
+    ];
     return { ready: reasons.length === 0, reasons, notes };
   }
 

@@ -24,14 +24,29 @@ export interface StoreSurroundings {
  * whether it can be reached or not: its health says so. Throws StoreError for a file that cannot be read.
  */
 export function openMappingStore(
-  { source, file }: Config["mapping"],
+  { source, file, sql }: Config["mapping"],
   around: StoreSurroundings,
 ): Promise<MappingStore> {
   switch (source) {
     case "file":
       return FileStore.open({ ...around, path: file!.path });
-    case "redis":
     case "sql":
+      return openSql(sql!, around);
+    case "redis":
       throw new StoreError("unavailable", `${source} is not available`);
   }
+}
+
+async function openSql(
+  { url, pool_size: poolSize, ...queries }: NonNullable<
+    Config["mapping"]["sql"]
+  >,
+  { lookupTimeout: timeout, trustRoots, warn, events, clock }:
+    StoreSurroundings,
+): Promise<MappingStore> {
+  const { openSqlSource } = await import("./sql/open.ts");
+  const { RemoteStore } = await import("./remote/store.ts");
+  const options = { url, queries, poolSize, timeout, trustRoots, warn };
+  const source = await openSqlSource(options);
+  return await RemoteStore.open(source, { timeout, events, clock });
 }

@@ -6,6 +6,7 @@ import {
   StoreError,
 } from "../../src/store/store.ts";
 import { SeededRandom } from "../support/random.ts";
+import { needs } from "../support/requirements.ts";
 
 export interface StoreUnderTest {
   readonly store: MappingStore;
@@ -15,7 +16,13 @@ export interface StoreUnderTest {
 }
 
 /** Names of conformance steps that a store does not pass, each with the reason. */
-export type Skips = Readonly<Record<string, string>>;
+type Skips = Readonly<Record<string, string>>;
+
+export interface ConformanceOptions {
+  readonly skips?: Skips;
+  /** Programs of the host that the store needs. */
+  readonly programs?: readonly string[];
+}
 
 const ODD = [
   "o'brien@example.com",
@@ -230,17 +237,18 @@ const STEPS: Record<string, (t: StoreUnderTest) => Promise<void>> = {
 export function mappingStoreConformance(
   name: string,
   start: () => Promise<StoreUnderTest>,
-  skips: Skips = {},
+  { skips = {}, programs = [] }: ConformanceOptions = {},
 ): void {
   for (const [step, run] of Object.entries(STEPS)) {
     const reason = skips[step];
-    Deno.test({
-      name: `${name}: ${step}${reason ? ` (skipped: ${reason})` : ""}`,
-      ignore: reason !== undefined,
-      fn: async () => {
-        await using under = await start();
-        await run(under);
-      },
-    });
+    const fn = async () => {
+      await using under = await start();
+      await run(under);
+    };
+    if (reason === undefined) needs(programs, `${name}: ${step}`, fn);
+    else {
+      const label = `${name}: ${step} (skipped: ${reason})`;
+      Deno.test({ name: label, ignore: true, fn });
+    }
   }
 }

@@ -1,5 +1,7 @@
 /** Tests that need a program of the host: skipped by name where it is absent, a failure in CI. */
 
+import { postgresPrograms } from "./postgres.ts";
+
 function installed(program: string): boolean {
   const places = [
     ...(Deno.env.get("PATH") ?? "").split(":"),
@@ -41,7 +43,15 @@ const SPECIAL: Record<string, () => boolean> = {
   mount: mayMount,
   schemathesis: () => isFile(schemathesis()),
   root: () => Deno.uid() === 0,
+  postgres: () => postgresPrograms() !== null && installed("psql"),
 };
+
+/** Those of `programs` that are not there. */
+export function absent(programs: readonly string[]): string[] {
+  return programs.filter((program) =>
+    !(SPECIAL[program] ?? (() => installed(program)))()
+  );
+}
 
 /**
  * Declare a test that needs `programs` (or the right to "mount", or to be "root"). Where one is missing it is skipped under a name
@@ -52,11 +62,9 @@ export function needs(
   name: string,
   fn: (t: Deno.TestContext) => Promise<void>,
 ): void {
-  const absent = programs.filter((program) =>
-    !(SPECIAL[program] ?? (() => installed(program)))()
-  );
-  if (absent.length === 0) return Deno.test(name, fn);
-  const why = `needs ${absent.join(", ")}`;
+  const missing = absent(programs);
+  if (missing.length === 0) return Deno.test(name, fn);
+  const why = `needs ${missing.join(", ")}`;
   if (Deno.env.get("CI") === "true") {
     Deno.test(name, () => {
       throw new Error(why);

@@ -1,5 +1,6 @@
 /** Rules about which destination a session takes, and where mappings come from. */
 import { asksMapping, isPassThrough } from "../protocols.ts";
+import { parseSqlUrl, SqlUrlFault } from "../sql_url.ts";
 import {
   declaredDestinations,
   eachListener,
@@ -95,6 +96,17 @@ export const mappingSource: Rule = (draft, issues) => {
       ["mapping", source],
       `required because mapping.source is "${source}": add [mapping.${source}]`,
     );
+  }
+};
+
+export const sqlUrl: Rule = (draft, issues) => {
+  const url = draft.mapping?.sql?.url;
+  if (url === undefined) return;
+  try {
+    parseSqlUrl(url);
+  } catch (error) {
+    if (!(error instanceof SqlUrlFault)) throw error;
+    issues.problem(["mapping", "sql", "url"], error.message);
   }
 };
 

@@ -27,6 +27,7 @@ export const RULES: readonly Rule[] = [
   routing.passThroughDestination,
   routing.recipientRoute,
   routing.mappingSource,
+  routing.sqlUrl,
   routing.writableSql,
   routing.routeTargets,
   dialogue.saslTwice,

@@ -209,6 +209,18 @@ const CASES: readonly Case[] = [
     good: BASE,
   },
   {
+    rule: "an address of a database can be understood",
+    bad: plus(
+      '[mapping.sql]\nurl = "mysql://db/mail?sslmode=maybe"\nquery = "q"',
+    ),
+    says: [
+      "mapping.sql.url: sslmode is none of disable, prefer, require, verify-ca, verify-full",
+    ],
+    good: plus(
+      '[mapping.sql]\nurl = "mysql://db/mail?sslmode=require"\nquery = "q"',
+    ),
+  },
+  {
     rule: "a SASL mechanism is known",
     bad: plus('[capabilities.pop3]\nsasl = ["PLAIN", "CRAM-MD5"]'),
     says: ["capabilities.pop3.sasl[1]: unknown SASL mechanism", '"CRAM-MD5"'],

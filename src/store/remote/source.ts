@@ -18,6 +18,8 @@ import type { MappingChanges, MappingPage, StoreError } from "../store.ts";
 export interface RemoteSource {
   readonly source: "redis" | "sql";
   readonly writable: boolean;
+  /** What `check` found wrong that lookups do without; null: nothing. */
+  readonly problem?: string | null;
   /** So many requests may be under way at once; RemoteStore keeps others waiting. */
   readonly parallel: number;
   /** The destination; null or "" where there is none. */

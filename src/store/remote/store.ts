@@ -10,6 +10,7 @@ import {
 import { unreadableWord } from "../words.ts";
 import { Seats } from "./seats.ts";
 import { failureOf, type RemoteEvents, type RemoteSource } from "./source.ts";
+import { WriteOrder } from "./write_order.ts";
 
 export interface RemoteStoreOptions {
   /** `[mapping] lookup_timeout`, ms; asked for each request. */
@@ -48,7 +49,7 @@ export class RemoteStore implements MappingStore {
   #lastAnswer = -Infinity;
   #cancelAttempt = () => {};
   #closed = false;
-  readonly #writes = new Set<Promise<unknown>>();
+  readonly #writes = new WriteOrder();
 
   private constructor(
     private readonly remote: RemoteSource,
@@ -90,6 +91,7 @@ export class RemoteStore implements MappingStore {
   delete(identifier: string): Promise<boolean> {
     return this.#write(
       "delete",
+      [identifier],
       (signal) => this.remote.delete(identifier, signal),
     );
   }
@@ -105,8 +107,8 @@ export class RemoteStore implements MappingStore {
     if (changes.size === 0) return;
     await this.#write(
       "write",
+      [...changes.keys()],
       (signal) => this.remote.write(changes, signal),
-      changes.size,
     );
   }
 
@@ -130,14 +132,17 @@ export class RemoteStore implements MappingStore {
   }
 
   health(): StoreHealth {
-    return { serving: this.#problem === null, problem: this.#problem };
+    return {
+      serving: this.#problem === null,
+      problem: this.#problem ?? this.remote.problem ?? null,
+    };
   }
 
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     this.#cancelAttempt();
-    await Promise.allSettled(this.#writes);
+    await Promise.allSettled(this.#writes.pending);
     this.#problem = "it is closed";
     this.#seats.clear(cannotBeAsked(this.#problem));
     await this.remote.close();
@@ -145,14 +150,14 @@ export class RemoteStore implements MappingStore {
 
   #write<T>(
     operation: StoreOperation,
+    identifiers: readonly string[],
     run: (signal: AbortSignal) => Promise<T>,
-    changes = 1,
   ): Promise<T> {
-    const written = this.#request(operation, run, { changes });
-    this.#writes.add(written);
-    const done = () => this.#writes.delete(written);
-    written.then(done, done);
-    return written;
+    const changes = identifiers.length;
+    return this.#writes.run(
+      identifiers,
+      () => this.#request(operation, run, { changes }),
+    );
   }
 
   /** `again`: a broken connection is tried once more, on another one. */
