@@ -9,6 +9,12 @@ const ACCOUNTS = Array.from(
   (_, i) => `user${String(i).padStart(4, "0")}@example.com`,
 );
 
+/** Several workers, none of which may be ahead of another. */
+const several = (path: string) => ({
+  server: { threads: 3 },
+  runtime: { socket: [{ path, level: "admin" }] },
+});
+
 /** Some clients that log in all the time, as any of the accounts, and where they come out. */
 class Clients {
   /** Of the logins in the order of their ends: the turn of its begin, and where it went. */
@@ -72,7 +78,7 @@ Deno.test("a wave of a thousand mappings is committed at once while clients log 
     const path = `${folder}/admin.sock`;
     await using stage = await Stage.create({
       mappings: { ...mappings, "left@example.com": "new" },
-      config: { runtime: { socket: [{ path, level: "admin" }] } },
+      config: several(path),
     });
     const tell = (line: string) => ask(path, `${line}\n`);
     const clients = new Clients(stage, 4);
@@ -119,7 +125,7 @@ Deno.test("a payload of a thousand mappings is one write, which keeps the others
     const path = `${folder}/admin.sock`;
     await using stage = await Stage.create({
       mappings: { ...mappings, "stays@example.com": "old" },
-      config: { runtime: { socket: [{ path, level: "admin" }] } },
+      config: several(path),
     });
     const clients = new Clients(stage, 4);
     await clients.more(30);
