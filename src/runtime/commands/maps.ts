@@ -49,7 +49,7 @@ export const mapCommands: readonly Command[] = [
     changes: true,
     help: "add a map entry (payload supported instead of key/val)",
     description:
-      "A key has one value: an entry that is there already gets the new one. In a payload each line is a key, white space and a value, which may have blanks in it; it is added whole or not at all, to `mappings` in one write and for all logins at once.",
+      "A key has one value: an entry that is there already gets the new one. In a payload each line is a key, white space and a value, which may have blanks in it; it is added whole or not at all, to a mapping file in one write and for all logins at once, to Redis and SQL one entry after the other.",
     run: addToMap,
   },
 ];

@@ -97,7 +97,7 @@ export function tableCommands(what: TableWord): readonly Command[] {
       help: "put a prepared version in force, all of it at once",
       description: what === "acl"
         ? "It replaces everything that was in force, and earlier versions are gone."
-        : "It replaces everything that was in force, and earlier versions are gone. Of `mappings` that is the whole store, in one write: accounts that are not in the version are on the default destination afterwards. No login sees a part of it. To move some accounts and keep the others, give them to `add map mappings` as a payload, which is one write too.",
+        : "It replaces everything that was in force, and earlier versions are gone. Of `mappings` that is the whole store, which has to be a file, in one write: accounts that are not in the version are on the default destination afterwards. No login sees a part of it. To move some accounts and keep the others, give them to `add map mappings` as a payload, which is one write too.",
       async run({ control, args: [name], version, by }) {
         if (name === undefined) throw missing;
         await tablesOf(what, control).commit(name, version!, by);
