@@ -23,10 +23,12 @@ export async function readBody(
   const type = (request.headers.get("content-type") ?? declared.types[0])
     .split(";", 1)[0]!.trim().toLowerCase();
   if (!declared.types.includes(type)) {
+    const types = declared.types.join(", ");
+    const choice = declared.types.length === 1 ? types : `one of ${types}`;
     throw new AdminError(
       415,
-      `unsupported content type: must be one of ${declared.types.join(", ")}`,
-      { accept: declared.types.join(", ") },
+      `unsupported content type: must be ${choice}`,
+      { accept: types },
     );
   }
   const bytes = await readBounded(request);

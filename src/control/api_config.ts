@@ -32,8 +32,11 @@ export interface LiveConfig {
   ): Promise<Changed>;
   /** What is in force against the file as it was read last. */
   difference(): readonly Difference[];
-  /** Write what is in force over the file that it was started with; comments do not survive it. Answers its path. */
-  save(): Promise<string>;
+  /**
+   * Write what is in force over the file that it was started with; comments do not survive it. Answers its
+   * path. "conflict" where the file says something else than when it was read, unless that is to go.
+   */
+  save(how?: { readonly discard: boolean }): Promise<string>;
   /** Read the file again; "conflict" where what is in force was changed by other means, unless those changes are to go. */
   reload(
     how: { readonly discard: boolean },

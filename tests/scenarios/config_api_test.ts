@@ -120,6 +120,14 @@ needs(
     assert.deepEqual(same, { changed: false, note: "nothing has changed" });
     const forced = ["-H", "Cache-Control: must-revalidate", ...json];
     assert.equal((await done("/load", ...forced)).changed, true);
+    const stale = await curl(
+      proxy,
+      "/load",
+      "-H",
+      `If-Match: ${etag}`,
+      ...json,
+    );
+    assert.equal(stale.status, 412);
     const changed = { ...now, oauth: { jwt_username_claim: "email" } };
     await Deno.writeTextFile(file, stringify(changed));
     const toml = ["-H", "Content-Type: text/toml", "--data-binary", `@${file}`];

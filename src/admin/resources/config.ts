@@ -1,5 +1,6 @@
 /** The configuration as a whole, and the description of this API. */
 import { z } from "zod";
+import { checkIfMatch } from "../../config/document/etag.ts";
 import { documentTypes, readDocument } from "../../config/document/formats.ts";
 import type { Json } from "../../config/document/json.ts";
 import { formatConfigPath, parsePath } from "../../config/document/path.ts";
@@ -20,8 +21,10 @@ import {
 import {
   completed,
   forced,
+  ifMatch,
   mustRevalidate,
   refusable,
+  stale,
 } from "./configuration.ts";
 
 const refused = {
@@ -95,15 +98,28 @@ export const configRoutes = [
     summary: "Write the running configuration over its file",
     description: "Comments of the file do not survive it.",
     role: "admin",
-    parameters: {},
+    parameters: {
+      discard: {
+        schema: z.enum(["true", "false"]),
+        required: false,
+        summary:
+          "`true`: what was written into the file since it was read goes",
+      },
+    },
     form: "json",
     response: savedSchema,
     refusals: {
-      conflict: { status: 409, summary: "No configuration is loaded" },
+      conflict: {
+        status: 409,
+        summary:
+          "The file was changed since it was read, or no configuration is loaded",
+      },
       failed: { status: 500, summary: "The file could not be written" },
     },
     cli: { verb: ["config", "save"], positional: [] },
-    handle: async ({ control }) => ({ saved: await control.config.save() }),
+    handle: async ({ control, values }) => ({
+      saved: await control.config.save({ discard: values.discard === "true" }),
+    }),
   }),
   route({
     method: "GET",
@@ -124,7 +140,7 @@ export const configRoutes = [
     description:
       "It takes the place of the whole running one, at once and without dropping a session, or nothing changes. The same configuration again does nothing, unless `Cache-Control: must-revalidate` is given. Placeholders stand for the secrets of the running one.",
     role: "admin",
-    parameters: { "cache-control": mustRevalidate },
+    parameters: { "if-match": ifMatch, "cache-control": mustRevalidate },
     body,
     form: "json",
     response: changedSchema,
@@ -136,16 +152,20 @@ export const configRoutes = [
       },
       failed: { status: 500, summary: "It could not be saved" },
       conflict: { status: 409, summary: "The proxy is stopping" },
+      stale,
     },
     cli: { verb: ["config", "load"], positional: ["file"] },
     handle: ({ control: { config }, body, values, note }) =>
       refusable(async () => {
         const wanted = readDocument(body.type, body.text);
+        const tag = values["if-match"];
         const done = await config.change((current) => {
+          const shown = config.secrets.redact(current);
+          if (tag !== undefined) checkIfMatch(tag, shown);
           const whole = completed(wanted, config);
           note({
             path: formatConfigPath([]),
-            before: fingerprint(config.secrets.redact(current)),
+            before: fingerprint(shown),
             after: fingerprint(config.secrets.redact(whole)),
           });
           return whole;

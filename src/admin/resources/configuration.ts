@@ -15,6 +15,18 @@ export const mustRevalidate = {
   header: "Cache-Control",
 } as const;
 
+export const ifMatch = {
+  schema: z.string(),
+  required: false,
+  summary: "An `Etag` as it was read; 412 where its scope has changed since",
+  header: "If-Match",
+} as const;
+
+export const stale = {
+  status: 412,
+  summary: "The scope of `If-Match` has changed",
+} as const;
+
 export function forced(values: Readonly<Record<string, unknown>>): boolean {
   return /(^|[ ,])must-revalidate($|[ ,])/i
     .test(String(values["cache-control"] ?? ""));

@@ -18,8 +18,10 @@ import { type Call, type Parameter, route } from "../route.ts";
 import {
   completed,
   forced,
+  ifMatch,
   mustRevalidate,
   refusable,
+  stale,
 } from "./configuration.ts";
 import { changedSchema } from "../schemas.ts";
 
@@ -29,13 +31,6 @@ const pathParameter = (what: string) => ({
   summary:
     `Names and indices from ${what} on, with slashes between; a slash in a name is \`%2F\``,
 } as const);
-
-const ifMatch = {
-  schema: z.string(),
-  required: false,
-  summary: "An `Etag` as it was read; 412 where its scope has changed since",
-  header: "If-Match",
-} as const;
 
 /** How a place in the configuration is named: by its path, or from an object with an `@id` on. */
 interface Naming {
@@ -191,7 +186,7 @@ function changing(naming: Naming, verb: Verb) {
           ? "The value exists, or the proxy is stopping"
           : "The proxy is stopping",
       },
-      stale: { status: 412, summary: "The scope of `If-Match` has changed" },
+      stale,
     },
     cli: { verb: [naming.verb, word], positional: naming.positional },
     handle: (call) => refusable(() => change(naming, method, call)),

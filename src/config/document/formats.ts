@@ -35,6 +35,7 @@ export function readDocument(contentType: string | null, text: string): Json {
 
 /** Strict JSON: no name twice, nothing nested too deep, no number out of range. DocumentError (invalid). */
 export function parseJson(text: string): Json {
+  refuseEmpty(text);
   refuseAmbiguous(text, (token) => literal(() => JSON.parse(token)));
   try {
     return toJson(JSON.parse(text));
@@ -42,11 +43,12 @@ export function parseJson(text: string): Json {
     if (!(error instanceof SyntaxError)) throw error;
     // What stands before the place quotes the text.
     const place = /\(line \d+ column \d+\)$/.exec(error.message)?.[0];
-    throw unparsable("JSON", place);
+    throw unparsable("JSON", place ?? placeOfFault(text));
   }
 }
 
 function parseJson5(text: string): Json {
+  refuseEmpty(text);
   refuseAmbiguous(
     text,
     (token) => literal(() => Object.keys(JSON5.parse(`{${token}:0}`))[0]),
@@ -55,11 +57,32 @@ function parseJson5(text: string): Json {
     return toJson(JSON5.parse(text));
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    const { lineNumber, columnNumber } = error as SyntaxError & {
-      lineNumber?: number;
-      columnNumber?: number;
-    };
-    throw unparsable("JSON5", `(line ${lineNumber} column ${columnNumber})`);
+    throw unparsable("JSON5", placeIn(error));
+  }
+}
+
+/** The parser for JSON often keeps it to itself; what is no JSON5 either is wrong at the same place. */
+function placeOfFault(text: string): string | undefined {
+  try {
+    JSON5.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return placeIn(error);
+  }
+  return undefined;
+}
+
+function placeIn(error: SyntaxError): string {
+  const { lineNumber, columnNumber } = error as SyntaxError & {
+    lineNumber?: number;
+    columnNumber?: number;
+  };
+  return `(line ${lineNumber} column ${columnNumber})`;
+}
+
+/** What an upload that failed leaves. */
+function refuseEmpty(text: string): void {
+  if (text.trim() === "") {
+    throw new DocumentError("invalid", "the body is empty");
   }
 }
 

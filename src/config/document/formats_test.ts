@@ -95,6 +95,28 @@ Deno.test("readDocument refuses malformed text without quoting it", () => {
   }
 });
 
+Deno.test("readDocument refuses text that no file and no path could hold", () => {
+  const refused = { code: "invalid", message: /not valid Unicode/ };
+  assert.throws(() => json('{"destination": {"\\ud800": 1}}'), refused);
+  assert.throws(() => json('["\\udc00x"]'), refused);
+  assert.throws(() => json5("{'\\ud800': 1}"), refused);
+  assert.equal(json('["\\ud83d\\ude00"]'), '["😀"]');
+});
+
+Deno.test("readDocument says where a text stops making sense", () => {
+  const place = (text: string) => {
+    try {
+      return json(text);
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  assert.equal(place(""), "the body is empty");
+  assert.equal(place(" \n"), "the body is empty");
+  assert.match(place('{\n"a": 1,\n"b": }'), /line 3 column 6/);
+  assert.match(place('{\n"a": 1,\n}'), /line 3 column 1/);
+});
+
 Deno.test("readDocument makes __proto__ and constructor names like others", () => {
   for (const read of [json, json5]) {
     const text = '{"__proto__":{"x":1},"constructor":2}';

@@ -12,6 +12,9 @@ import { read } from "./read.ts";
 
 const PLACEHOLDER = /<secret:[0-9a-f]{24}>/;
 
+/** Where a secret belongs, one that was copied badly must not become the secret. */
+const LIKE_A_PLACEHOLDER = /<secret:/i;
+
 const ID_SCHEMA = z.string();
 
 /** A text of a document; `kind` is undefined where it is no secret. */
@@ -70,7 +73,8 @@ export class Secrets {
         kind,
         (slot) => known.get(slot) ?? slot,
       );
-      if (!PLACEHOLDER.test(restored)) return restored;
+      const left = kind === undefined ? PLACEHOLDER : LIKE_A_PLACEHOLDER;
+      if (!left.test(restored)) return restored;
       throw new DocumentError(
         "invalid",
         `${formatConfigPath(path)}: ${

@@ -55,6 +55,9 @@ Deno.test("Secrets.restore refuses unknown placeholders and those that would be 
     const document of [
       { admin: { bearer_token: unknown } },
       { admin: { bearer_token: `x${known}` } },
+      // Copied badly; taken for a token, it would lock everybody out.
+      { admin: { bearer_token: known.toUpperCase() } },
+      { admin: { bearer_token: known.slice(0, -3) } },
       { server: { hostname: known } },
       { capabilities: { imap: { banner: `hello ${known}` } } },
       { "@id": known },

@@ -2,15 +2,11 @@ import { type Difference, differences } from "../../config/document/diff.ts";
 import { fingerprint } from "../../config/document/fingerprint.ts";
 import { type Json, toJson } from "../../config/document/json.ts";
 import { effectiveLogLevel, type Env } from "../../config/environment.ts";
-import { formatProblem, Issues } from "../../config/issues.ts";
+import { formatProblem, Issues, type Problem } from "../../config/issues.ts";
 import { RULES } from "../../config/rules/rules.ts";
 import { openDocument } from "../../config/load.ts";
 import { needsRestart } from "../../config/restart.ts";
-import {
-  refuseLoops,
-  type ResourceHost,
-  type Resources,
-} from "../../config/resources.ts";
+import { refuseLoops, type ResourceHost } from "../../config/resources.ts";
 import type { Config } from "../../config/schema.ts";
 import { isTable } from "../../config/inspect.ts";
 import { StoreError } from "../../store/store.ts";
@@ -23,20 +19,13 @@ import type { OverrideHost, Overrides } from "../overrides/overrides.ts";
 import type { Parts } from "../parts.ts";
 import { resourceHost } from "../resource_host.ts";
 import type { Served } from "../served.ts";
+import { type Candidate, candidateOf, newWarnings } from "./candidate.ts";
 import { writeConfigFile } from "./config_file.ts";
 import type { InForce, PutOptions } from "./in_force.ts";
 import type { SavedConfiguration } from "./saved_configuration.ts";
 
 /** What a document that is no file is called in problems. */
 const DOCUMENT_NAME = "configuration";
-
-/** A document that validates, and what it means. */
-interface Candidate {
-  /** Null for one that was unloaded; the rest is then what was there before, without listeners. */
-  readonly document: Json | null;
-  readonly config: Config;
-  readonly resources: Resources;
-}
 
 export interface LiveParts {
   readonly parts: Parts;
@@ -144,19 +133,22 @@ export class LiveConfiguration implements LiveConfig, OverrideHost {
         return { changed: false, note, before, after: before };
       }
       const next = await this.#validate(wanted);
+      const warnings = newWarnings(this.#candidate, next);
       const note = await this.#replace(next, false);
+      this.#logWarnings(warnings);
       this.live.parts.log.info("config_changed", { note });
       return { changed: true, note, before, after: fingerprint(wanted) };
     });
   }
 
-  save(): Promise<string> {
+  save({ discard } = { discard: false }): Promise<string> {
     return this.exclusively(async () => {
       const { document } = this.#candidate;
       if (!isTable(document)) {
         throw new ControlError("conflict", "no configuration is loaded");
       }
-      await writeConfigFile(this.live.file, document);
+      const read = discard ? null : this.#fileDocument;
+      await writeConfigFile(this.live.file, document, read);
       this.#fileDocument = document;
       return this.live.file;
     });
@@ -204,16 +196,14 @@ export class LiveConfiguration implements LiveConfig, OverrideHost {
   async #reload(
     discard: boolean,
   ): Promise<{ readonly reloaded: true; readonly note: string }> {
-    const { file, env, parts, reloading } = this.live;
+    const { file, env, reloading } = this.live;
     // The service manager has been told STOPPING, and must not hear READY behind it.
     this.#refuseWhileStopping();
     reloading(true);
     try {
       const note = await this.#logged(async () => {
         const opened = await readConfig(file, env);
-        for (const warning of opened.warnings) {
-          parts.log.warn("config_warning", { problem: formatProblem(warning) });
-        }
+        this.#logWarnings(opened.warnings);
         const next = candidateOf(opened);
         if (!discard) this.#refuseConflict(next.document);
         const note = await this.#replace(next, true);
@@ -251,6 +241,10 @@ export class LiveConfiguration implements LiveConfig, OverrideHost {
       log.info("config_reloaded", { note });
       return note;
     } catch (error) {
+      // Nothing is wrong with the file, and whoever asked is told.
+      if (error instanceof ControlError && error.code === "conflict") {
+        throw error;
+      }
       this.isLastReloadDone = false;
       if (!(error instanceof ControlError || error instanceof ConfigRefused)) {
         throw error;
@@ -357,6 +351,13 @@ export class LiveConfiguration implements LiveConfig, OverrideHost {
     if (this.#stopping) throw new ControlError("conflict", "stopping");
   }
 
+  #logWarnings(warnings: readonly Problem[]): void {
+    for (const warning of warnings) {
+      const problem = formatProblem(warning);
+      this.live.parts.log.warn("config_warning", { problem });
+    }
+  }
+
   #warnOfMasks(): void {
     for (const override of this.live.overrides.list()) {
       if (override.state !== "stale") continue;
@@ -373,10 +374,6 @@ function withStopped(
   stopped: ReadonlySet<string>,
 ): Served {
   return { config, resources, legStates, caps, stopped };
-}
-
-function candidateOf({ document, config, resources }: Opened): Candidate {
-  return { document: toJson(document), config, resources };
 }
 
 function isSame(a: Json | undefined, b: Json | undefined): boolean {

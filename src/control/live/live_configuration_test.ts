@@ -264,6 +264,7 @@ Deno.test("LiveConfiguration.refresh keeps changes of the API, and reads files a
   assert.equal(limitOf(t.served), 5);
   assert.deepEqual(t.puts.at(-1), { reread: true });
   assert.ok(t.events.includes("warn config_differs_from_file"));
+  assert.ok(!t.events.includes("error config_refused"));
 });
 
 Deno.test("LiveConfiguration.save makes the file say what is in force", async () => {
@@ -275,6 +276,48 @@ Deno.test("LiveConfiguration.save makes the file say what is in force", async ()
   assert.deepEqual(t.live.difference(), []);
   await t.live.reload({ discard: false });
   assert.equal(limitOf(t.served), 5);
+});
+
+Deno.test("LiveConfiguration.save refuses to undo what somebody wrote into the file meanwhile", async () => {
+  await using t = await Setting.create();
+  await t.live.change(connections(5));
+  await t.edit("[destination.old]", "[server]\nproxy_ttl = 3\n$&");
+  const edited = await Deno.readTextFile(t.file);
+  await assert.rejects(
+    t.live.save(),
+    refused(
+      "conflict",
+      /changed since it was read, in \/server: .*discard=true/,
+    ),
+  );
+  assert.equal(await Deno.readTextFile(t.file), edited);
+  await t.write("half a file [");
+  await assert.rejects(t.live.save(), refused("conflict", /discard=true/));
+  await t.live.save({ discard: true });
+  assert.deepEqual(toJson(parse(await Deno.readTextFile(t.file))), t.document);
+
+  // Neither a comment nor what is in force anyway is a difference.
+  await t.live.change(connections(6));
+  await t.edit("max_connections = 5", "max_connections = 6 # by hand");
+  await t.live.save();
+  await Deno.remove(t.file);
+  await t.live.save();
+  assert.deepEqual(toJson(parse(await Deno.readTextFile(t.file))), t.document);
+});
+
+Deno.test("LiveConfiguration.change tells the log of what it now has to warn of, once", async () => {
+  await using t = await Setting.create();
+  const trusting = (current: Json | null) => {
+    const { old } = (current as Table).destination as Table;
+    (old as Table).tls_allow_invalid_certs = true;
+    return current;
+  };
+  const warnings = () =>
+    t.events.filter((event) => event === "warn config_warning").length;
+  await t.live.change(trusting);
+  assert.equal(warnings(), 1);
+  await t.live.change(connections(5));
+  assert.equal(warnings(), 1);
 });
 
 Deno.test("LiveConfiguration lays what is set at run time over every configuration", async () => {
