@@ -1,5 +1,6 @@
 import { parseEndpoint } from "../config/scalars.ts";
 import type { Config } from "../config/schema.ts";
+import { bindFailure } from "../net/bind_failure.ts";
 import { type Reservation, reserve } from "../net/reserve.ts";
 import type { SocketAddress } from "../port/snapshot.ts";
 
@@ -13,7 +14,7 @@ export function bindNamed<T>(what: string, bind: () => T): T {
   try {
     return bind();
   } catch (error) {
-    throw new BindError(`${what}: ${why(error)}`);
+    throw new BindError(`${what}: ${bindFailure(error)}`);
   }
 }
 
@@ -77,7 +78,9 @@ export class Binds implements Held {
           reservations.push(reservation);
           chosen.set(key, reservation.address);
         } catch (error) {
-          failures.push(`listener ${name}: cannot bind ${text}: ${why(error)}`);
+          failures.push(
+            `listener ${name}: cannot bind ${text}: ${bindFailure(error)}`,
+          );
         }
       }
     }
@@ -122,12 +125,4 @@ export class Binds implements Held {
 
 function bindKey(listener: string, text: string): string {
   return `${listener} ${text}`;
-}
-
-function why(error: unknown): string {
-  if (error instanceof Deno.errors.AddrInUse) return "address already in use";
-  if (error instanceof Deno.errors.PermissionDenied) {
-    return "permission denied (ports below 1024 need CAP_NET_BIND_SERVICE)";
-  }
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,6 +1,7 @@
 import { isPassThrough } from "../config/protocols.ts";
 import { abandon } from "../net/abandon.ts";
 import { canonicalAddress, formatEndpoint } from "../net/address.ts";
+import { bindFailure } from "../net/bind_failure.ts";
 import { type Bound, listenTcp, listenTls } from "../net/listen.ts";
 import { LoopbackTls } from "../net/loopback_tls.ts";
 import type {
@@ -51,7 +52,7 @@ export class Serving {
     private readonly loopbackHost: string,
   ) {}
 
-  /** Throws what a bind throws; nothing has changed then. */
+  /** Throws an error that names what cannot be bound; nothing has changed then. */
   prepare(snapshot: WorkerSnapshot): void {
     this.abort();
     const current = this.#current();
@@ -164,9 +165,17 @@ export class Serving {
       if (socket.listener) this.#accept(socket.listener, connection);
       else socket.waiting.push(connection);
     };
-    const bound = nativeTls(listener, snapshot)
-      ? listenTls(address, true, snapshot.certificates, onConnection)
-      : listenTcp(address, true, onConnection);
+    let bound: Bound;
+    try {
+      bound = nativeTls(listener, snapshot)
+        ? listenTls(address, true, snapshot.certificates, onConnection)
+        : listenTcp(address, true, onConnection);
+    } catch (error) {
+      const at = formatEndpoint(address.hostname, address.port);
+      throw new Error(
+        `listener ${listener.name}: cannot bind ${at}: ${bindFailure(error)}`,
+      );
+    }
     const socket: Socket = { key, bound, listener: null, waiting: [] };
     return socket;
   }

@@ -1,5 +1,6 @@
 /** What goes wrong around the proxy while it serves: files, disks, signals, ports, reloads. */
 import assert from "node:assert/strict";
+import { Disk } from "../support/disk.ts";
 import { FakeImapBackend } from "../support/fake_imap_backend.ts";
 import { ImapClient } from "../support/imap_client.ts";
 import { Mailferry, run } from "../support/mailferry.ts";
@@ -82,40 +83,28 @@ needs(
   "a full disk at a mapping write loses nothing and says why",
   async () => {
     await using ground = await Ground.create();
-    const disk = `${ground.folder}/disk`;
-    await Deno.mkdir(disk);
-    await sh("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk);
-    try {
-      await using old = new FakeImapBackend({ name: "old" });
-      await using proxy = await Mailferry.start({
-        ground,
-        mappings: { [ALICE]: "old" },
-        config: {
-          destination: { old: destination(old.port, "plain") },
-          mapping: { file: { path: `${disk}/mappings` } },
-        },
-      });
-      const before = await Deno.readTextFile(proxy.mappingFile);
-      await fill(`${disk}/filler`);
-      const { status, body } = await proxy.admin("PUT", put(BOB, "old"));
-      assert.equal(status, 500);
-      assert.match(body, /no space|ENOSPC/i);
-      assert.equal(await Deno.readTextFile(proxy.mappingFile), before);
-      assert.deepEqual(
-        [...Deno.readDirSync(disk)].map((entry) => entry.name).sort(),
-        ["filler", "mappings"],
-      );
-      const view = await proxy.ask("GET", `/mappings?identifier=${BOB}`);
-      assert.equal(JSON.parse(view).routed_to_default, true);
-      await Deno.remove(`${disk}/filler`);
-      await proxy.ask("PUT", put(BOB, "old"));
-      assert.match(
-        await Deno.readTextFile(proxy.mappingFile),
-        /^bob@.*\told$/m,
-      );
-    } finally {
-      await sh("umount", disk);
-    }
+    await using disk = await Disk.mount("64k");
+    await using old = new FakeImapBackend({ name: "old" });
+    await using proxy = await Mailferry.start({
+      ground,
+      mappings: { [ALICE]: "old" },
+      config: {
+        destination: { old: destination(old.port, "plain") },
+        mapping: { file: { path: `${disk.folder}/mappings` } },
+      },
+    });
+    const before = await Deno.readTextFile(proxy.mappingFile);
+    await disk.fill();
+    const { status, body } = await proxy.admin("PUT", put(BOB, "old"));
+    assert.equal(status, 500);
+    assert.match(body, /no space|ENOSPC/i);
+    assert.equal(await Deno.readTextFile(proxy.mappingFile), before);
+    assert.deepEqual(disk.files(), ["filler", "mappings"]);
+    const view = await proxy.ask("GET", `/mappings?identifier=${BOB}`);
+    assert.equal(JSON.parse(view).routed_to_default, true);
+    await disk.empty();
+    await proxy.ask("PUT", put(BOB, "old"));
+    assert.match(await Deno.readTextFile(proxy.mappingFile), /^bob@.*\told$/m);
   },
 );
 
@@ -387,20 +376,3 @@ Deno.test("wrong usage ends with 2", async () => {
     assert.notEqual(stderr, "");
   }
 });
-
-async function sh(program: string, ...args: string[]): Promise<void> {
-  const { success, stderr } = await new Deno.Command(program, { args })
-    .output();
-  if (!success) throw new Error(new TextDecoder().decode(stderr));
-}
-
-/** Write until the disk is full. */
-async function fill(path: string): Promise<void> {
-  using file = await Deno.open(path, { create: true, write: true });
-  const block = new Uint8Array(4096);
-  try {
-    for (;;) await file.write(block);
-  } catch {
-    // Full.
-  }
-}

@@ -1,5 +1,6 @@
 /** The authority that signs for what has no certificate, as clients, operators and a crash meet it. */
 import assert from "node:assert/strict";
+import { Disk } from "../support/disk.ts";
 import { executable, Mailferry, run } from "../support/mailferry.ts";
 import { openssl } from "../support/openssl_client.ts";
 import {
@@ -323,45 +324,35 @@ needs(
   "a state directory that is read-only is one clear line, at the start and later",
   async () => {
     await using ground = await Ground.create();
-    const state = `${ground.folder}/state`;
-    await Deno.mkdir(state);
-    const mount = async (...args: string[]) => {
-      const { success } = await new Deno.Command("mount", { args }).output();
-      assert.ok(success, `mount ${args.join(" ")}`);
-    };
-    await mount("-t", "tmpfs", "-o", "size=1m", "tmpfs", state);
-    try {
-      const { certFile: cert, keyFile: key } = ground.certificate;
-      {
-        await using proxy = await bare(ground, {
-          tls: { certificate: { main: { cert, key } } },
-        });
-        await mount("-o", "remount,ro", state);
-        const asked = await proxy.admin("GET", "/pki/ca/local");
-        assert.equal(asked.status, 500);
-        assert.match(
-          asked.body,
-          /^cannot write .*authority\.pem: Read-only file system/,
-        );
-        assert.equal((await proxy.admin("GET", "/stats")).status, 200);
-        await mount("-o", "remount,rw", state);
-        assert.equal((await proxy.admin("GET", "/pki/ca/local")).status, 200);
-        await mount("-o", "remount,ro", state);
-      }
-      const proxy = await Mailferry.spawn({
-        ground,
-        config: bareConfig(ground),
+    await using disk = await Disk.mount("1m", `${ground.folder}/state`);
+    const { certFile: cert, keyFile: key } = ground.certificate;
+    {
+      await using proxy = await bare(ground, {
+        tls: { certificate: { main: { cert, key } } },
       });
-      const { code } = await within("the end", proxy.exited);
-      await proxy[Symbol.asyncDispose]();
-      assert.equal(code, 1);
+      await disk.readOnly();
+      const asked = await proxy.admin("GET", "/pki/ca/local");
+      assert.equal(asked.status, 500);
       assert.match(
-        proxy.noise.join("\n"),
-        /^mailferry: .*server\.state_dir: cannot write to .*: Read-only file system[^\n]*$/,
+        asked.body,
+        /^cannot write .*authority\.pem: Read-only file system/,
       );
-    } finally {
-      await new Deno.Command("umount", { args: [state] }).output();
+      assert.equal((await proxy.admin("GET", "/stats")).status, 200);
+      await disk.writable();
+      assert.equal((await proxy.admin("GET", "/pki/ca/local")).status, 200);
+      await disk.readOnly();
     }
+    const proxy = await Mailferry.spawn({
+      ground,
+      config: bareConfig(ground),
+    });
+    const { code } = await within("the end", proxy.exited);
+    await proxy[Symbol.asyncDispose]();
+    assert.equal(code, 1);
+    assert.match(
+      proxy.noise.join("\n"),
+      /^mailferry: .*server\.state_dir: cannot write to .*: Read-only file system[^\n]*$/,
+    );
   },
 );
 

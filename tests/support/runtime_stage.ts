@@ -9,7 +9,10 @@ export class RuntimeStage implements AsyncDisposable {
     private readonly folder: string,
   ) {}
 
-  static async create(options: StageOptions = {}): Promise<RuntimeStage> {
+  /** `state`: the state folder, in place of one that goes with the stage. */
+  static async create(
+    { state, ...options }: StageOptions & { readonly state?: string } = {},
+  ): Promise<RuntimeStage> {
     const folder = await Deno.makeTempDir();
     const socket = (level: string): Table => ({
       path: `${folder}/${level}.sock`,
@@ -20,7 +23,7 @@ export class RuntimeStage implements AsyncDisposable {
       server: {
         threads: 1,
         hostname: "proxy.test",
-        state_dir: `${folder}/state`,
+        state_dir: state ?? `${folder}/state`,
       },
       runtime: { socket: ["operator", "admin"].map(socket) },
     };
