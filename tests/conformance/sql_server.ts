@@ -96,7 +96,7 @@ export const SQL_SERVER_STEPS: Record<string, Step> = {
     async (stage) => {
       await using opened = await open(stage, 400);
       await opened.store.set("alice@example.com", "new");
-      stage.server.pause();
+      await stage.server.pause();
       try {
         await Promise.all(
           Array.from(

@@ -99,12 +99,17 @@ export class DatabaseServer implements AsyncDisposable {
   }
 
   /** Stop every process of it without ending one: connections stay open and nothing answers. */
-  pause(): void {
-    this.#signalAll("SIGSTOP");
+  async pause(): Promise<void> {
+    // A process of several threads goes on for a moment, and may make a child meanwhile.
+    await until(`the stop of ${this.kind.name}`, () => {
+      const running = this.#processes().filter((pid) => !isStopped(pid));
+      for (const pid of running) signalTo(pid, "SIGSTOP");
+      return running.length === 0;
+    });
   }
 
   resume(): void {
-    this.#signalAll("SIGCONT");
+    for (const pid of this.#processes()) signalTo(pid, "SIGCONT");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -130,15 +135,33 @@ export class DatabaseServer implements AsyncDisposable {
     }
   }
 
-  #signalAll(signal: Deno.Signal): void {
-    if (!this.#process) return;
-    for (const pid of [this.#process.pid, ...children(this.#process.pid)]) {
-      try {
-        Deno.kill(pid, signal);
-      } catch {
-        // A child that has ended meanwhile.
-      }
-    }
+  #processes(): number[] {
+    const pid = this.#process?.pid;
+    return pid === undefined ? [] : [pid, ...children(pid)];
+  }
+}
+
+function signalTo(pid: number, signal: Deno.Signal): void {
+  try {
+    Deno.kill(pid, signal);
+  } catch {
+    // It has ended meanwhile.
+  }
+}
+
+/** The fields of /proc/PID/stat behind the name: the state, the parent and others. */
+function statOf(path: string): string[] {
+  const stat = Deno.readTextFileSync(path);
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+}
+
+function isStopped(pid: number): boolean {
+  try {
+    return [...Deno.readDirSync(`/proc/${pid}/task`)].every(({ name }) =>
+      statOf(`/proc/${pid}/task/${name}/stat`)[0] === "T"
+    );
+  } catch {
+    return true;
   }
 }
 
@@ -147,10 +170,9 @@ function children(parent: number): number[] {
   for (const { name } of Deno.readDirSync("/proc")) {
     if (!/^\d+$/.test(name)) continue;
     try {
-      const stat = Deno.readTextFileSync(`/proc/${name}/stat`);
-      // After the name in parentheses: the state, then the parent.
-      const [, ppid] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-      if (Number(ppid) === parent) found.push(Number(name));
+      if (Number(statOf(`/proc/${name}/stat`)[1]) === parent) {
+        found.push(Number(name));
+      }
     } catch {
       // It has ended meanwhile.
     }
