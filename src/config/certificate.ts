@@ -55,7 +55,7 @@ function parseCertificate(pem: string, index: number): X509Certificate {
   } catch {
     throw new CertificateError(
       "cert",
-      `certificate ${index + 1} of the file cannot be read`,
+      `cannot be read: certificate ${index + 1} of its chain is damaged`,
     );
   }
 }

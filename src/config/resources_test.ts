@@ -84,11 +84,11 @@ Deno.test("loadResources says which file of a certificate is wrong, and how", as
     [{ "cert.pem": "" }, /main\.cert: cert\.pem has no PEM certificate/],
     [
       { "cert.pem": PEM("CERTIFICATE") },
-      /main\.cert: cert\.pem certificate 1 of the file cannot be read/,
+      /main\.cert: cert\.pem cannot be read: certificate 1 of its chain is damaged/,
     ],
     [
       { "cert.pem": a.certPem + PEM("CERTIFICATE") },
-      /main\.cert: cert\.pem certificate 2 of the file cannot be read/,
+      /main\.cert: cert\.pem cannot be read: certificate 2 of its chain is damaged/,
     ],
     [
       { "cert.pem": ca + a.certPem },

@@ -6,6 +6,8 @@ import type { RuntimeControl } from "../control/api_runtime.ts";
 export interface Argument {
   /** Such as `<dest>[/<leg>]`. */
   readonly text: string;
+  /** In audit lines, where it is not the first word of `text`. */
+  readonly name?: string;
   readonly optional?: true;
   /** It may stand there more than once; the last one only. */
   readonly repeated?: true;

@@ -229,6 +229,29 @@ Deno.test("what changes something is audited, with accounts shortened", async ()
   ]);
 });
 
+Deno.test("what a level forbids to change is audited too", async () => {
+  await using socket = await bench();
+  await socket.ask(`operator;set map mappings ${ALICE} new;show version\n`);
+  assert.deepEqual(socket.audit, [
+    {
+      via: "socket",
+      actor: "unix@test",
+      role: "operator",
+      action: "set map",
+      parameters: { map: "mappings", key: "al~hash", value: "new" },
+      result: "Permission denied",
+    },
+  ]);
+});
+
+Deno.test("a connection cannot be told to wait no time at all", async () => {
+  await using socket = await bench();
+  assert.equal(
+    await socket.ask("set timeout cli 0;show version\n"),
+    "Invalid timeout value.\n\n1.2.3\n\n",
+  );
+});
+
 Deno.test("what no line can be is refused in words, and ends the connection", async () => {
   await using socket = await bench();
   const bytes = (text: string) =>

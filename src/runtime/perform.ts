@@ -29,14 +29,18 @@ export async function perform(
   occasion: Occasion,
 ): Promise<Output> {
   const { dialogue: { level }, address, end } = occasion;
+  const given = words.slice(command.words.length);
+  const hasPayload = payload !== null;
   if (!mayUse(level, command.level)) {
-    throw new CommandError("Permission denied");
+    const denied = () => {
+      throw new CommandError("Permission denied");
+    };
+    if (!command.changes) return denied();
+    const { version, args } = asFarAsTheyFit(command, given, hasPayload);
+    return await audited(command, version, args, denied, occasion);
   }
-  const { version, args } = takeVersion(
-    command,
-    words.slice(command.words.length),
-  );
-  checkArguments(command, args, payload !== null);
+  const { version, args } = takeVersion(command, given);
+  checkArguments(command, args, hasPayload);
   const run = () =>
     command.run({ ...occasion, args, version, by: address, payload });
   return command.changes
@@ -45,6 +49,22 @@ export async function perform(
       () => end.carry({ words, payload, level, address }),
     )
     : await run();
+}
+
+/** Nothing where they do not: an account could stand where the audit expects none. */
+function asFarAsTheyFit(
+  command: Command,
+  words: readonly string[],
+  hasPayload: boolean,
+): ReturnType<typeof takeVersion> {
+  try {
+    const taken = takeVersion(command, words);
+    checkArguments(command, taken.args, hasPayload);
+    return taken;
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    return { version: null, args: [] };
+  }
 }
 
 async function audited(
@@ -86,7 +106,7 @@ function parametersOf(
   return Object.fromEntries(args.flatMap((value, i) => {
     const argument = declared[Math.min(i, declared.length - 1)]!;
     if (argument.secret) return [];
-    const name = /[a-z]+/.exec(argument.text)![0];
+    const name = argument.name ?? /[a-z]+/.exec(argument.text)![0];
     return [[name, argument.account ? shorten(value) : value]];
   }));
 }

@@ -84,10 +84,13 @@ Deno.test("a listener is taken off its addresses and put back, its sessions stay
     await runtime.ask("enable frontend imap"),
     /was shut down: clear its override/,
   );
-  assert.match(
-    await runtime.ask("enable frontend nothing"),
-    /there is no listener nothing/,
-  );
+  for (const command of ["enable frontend", "set maxconn frontend"]) {
+    const value = command.startsWith("set") ? " 5" : "";
+    assert.equal(
+      await runtime.ask(`${command} nothing${value}`),
+      "No such frontend.\n\n",
+    );
+  }
 });
 
 Deno.test("a destination's address and health change without a reload", async () => {
@@ -123,6 +126,11 @@ Deno.test("connections of all listeners together are bounded at run time", async
   await using runtime = await RuntimeStage.create();
   const { stage } = runtime;
   assert.equal(await runtime.ask("set maxconn global 2"), "\n");
+  await runtime.ask("set rate-limit connections global 500");
+  assert.match(
+    await runtime.ask("show info"),
+    /\nMaxconn: 2\n[^]*\nConnRateLimit: 500\n/,
+  );
   using first = await stage.client();
   using second = await stage.plainClient();
   const third = await stage.client().then(
@@ -135,6 +143,7 @@ Deno.test("connections of all listeners together are bounded at run time", async
   assert.equal(third, "");
   assert.ok(first && second);
   assert.equal(await runtime.ask("set maxconn global 0"), "\n");
+  assert.match(await runtime.ask("show info"), /\nMaxconn: 16384\n/);
   using fourth = await stage.client();
   assert.ok(fourth);
 });

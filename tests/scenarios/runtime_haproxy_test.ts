@@ -192,7 +192,7 @@ needs(
   "show info has HAProxy's keys, in its order, at its positions",
   async () => {
     await using pair = await Pair.create();
-    const own = /^(Config|Cache|Errors)_/;
+    const own = /^(Config|Cache|Errors|Login)_/;
     const keys = (text: string) =>
       lines(text).map((line) => /^([^:]+): .*$/.exec(line)![1]!);
     const [theirs, ours] = await pair.both("show info\n");

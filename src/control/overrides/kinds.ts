@@ -1,5 +1,6 @@
 /** Everything that can be set at run time. */
 import { z } from "zod";
+import { isAddress } from "../../config/effective.ts";
 import { host, whole } from "../../config/scalars.ts";
 import type { Config } from "../../config/schema.ts";
 import type { ProtocolName } from "../../port/snapshot.ts";
@@ -66,8 +67,17 @@ const serverAddress = overrideKind({
   },
   lay(overlay, key, value) {
     const { destination, legs } = serverLegs(overlay.config, key)!;
-    if ("host" in value) overlay.destination(destination, value);
-    else for (const leg of legs) overlay.leg(destination, leg, value);
+    if ("host" in value) {
+      const { host, tls_server_name } = overlay.config
+        .destination[destination]!;
+      // An address has no name: the certificate is to have the one that it replaces.
+      const keepsName = tls_server_name === undefined &&
+        isAddress(value.host) && !isAddress(host);
+      overlay.destination(destination, {
+        ...value,
+        ...keepsName && { tls_server_name: host },
+      });
+    } else for (const leg of legs) overlay.leg(destination, leg, value);
   },
 });
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { serverName } from "../../config/effective.ts";
 import type { Resources } from "../../config/resources.ts";
 import type { Config } from "../../config/schema.ts";
 import { BASE, configOf } from "../../config/testing.ts";
@@ -78,6 +79,18 @@ Deno.test("Overrides lays what was set over the configuration, which stays as it
   assert.deepEqual([...legStates], [["new/imap", "drain"]]);
   assert.equal(stopped.size, 0);
   assert.equal(t.config.destination["old"]!.host, "old.example.com");
+});
+
+Deno.test("Overrides keeps the name in a certificate where a host becomes an address", async () => {
+  await using t = await Setting.create();
+  const overrides = await t.overrides();
+  const nameAt = async (host: string) => {
+    await overrides.change(set("server-address", "old", { host }), "ops");
+    return serverName(t.served.config.destination["old"]!);
+  };
+  assert.equal(await nameAt("192.0.2.1"), "old.example.com");
+  assert.equal(await nameAt("2001:db8::1"), "old.example.com");
+  assert.equal(await nameAt("other.example"), "other.example");
 });
 
 Deno.test("Overrides lets a leg's state win over its destination's", async () => {

@@ -1,5 +1,6 @@
 /** What administrators want of destinations, legs and listeners, over the configuration. */
 import { isHost } from "../../config/scalars.ts";
+import { ControlError } from "../../control/api.ts";
 import { type Command, CommandError, type Invocation } from "../command.ts";
 import { parseTarget } from "../targets.ts";
 
@@ -17,7 +18,7 @@ export const administrationCommands: readonly Command[] = [
     words: ["set", "server"],
     args: [
       server,
-      { text: "state|health|addr" },
+      { text: "state|health|addr", name: "what" },
       { text: "<value>" },
       { text: "port" },
       { text: "<port>" },
@@ -26,7 +27,7 @@ export const administrationCommands: readonly Command[] = [
     changes: true,
     help: "change the state, health or address of a destination or leg",
     description:
-      "`state ready|drain|maint`: `drain` takes no new logins, `maint` also ends the sessions there. `health up|down`: as if the breaker had found so. `addr <host> [port <port>]`: another host for a destination with all its legs, another port for one leg; `addr -` is what the configuration says. Kept over a restart, but for `health`.",
+      "`state ready|drain|maint`: `drain` takes no new logins, `maint` also ends the sessions there. `health up|down`: as if the breaker had found so. `addr <host> [port <port>]`: another host for a destination with all its legs, another port for one leg; a name is also what its certificate must have, unless `tls_server_name` says, and an address leaves that as it was; `addr -` is what the configuration says. Kept over a restart, but for `health`.",
     run: setServer,
   },
   {
@@ -55,7 +56,7 @@ export const administrationCommands: readonly Command[] = [
       ? "Its sessions go on. Only clearing the override (`mailferry ctl overrides clear`) brings it back."
       : "Its sessions go on.",
     async run({ control, args, by }) {
-      await control.servers.setFrontend(args[0]!, state, by);
+      await ofFrontend(control.servers.setFrontend(args[0]!, state, by));
       return "";
     },
   })),
@@ -67,7 +68,9 @@ export const administrationCommands: readonly Command[] = [
     help: "change a listener's most connections; 0: as configured",
     async run({ control, args: [listener, value], by }) {
       const most = wholeOf(value!);
-      await control.servers.setMaxConnections(listener!, most, by);
+      await ofFrontend(
+        control.servers.setMaxConnections(listener!, most, by),
+      );
       return "";
     },
   },
@@ -95,6 +98,18 @@ export const administrationCommands: readonly Command[] = [
     },
   })),
 ];
+
+/** A listener that is unknown, in HAProxy's words. */
+async function ofFrontend(done: Promise<void>): Promise<void> {
+  try {
+    await done;
+  } catch (error) {
+    if (error instanceof ControlError && error.code === "unknown") {
+      throw new CommandError("No such frontend.");
+    }
+    throw error;
+  }
+}
 
 async function setState(
   { control, args, by }: Invocation,

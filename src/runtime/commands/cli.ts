@@ -77,7 +77,9 @@ export const cliCommands: readonly Command[] = [
     help: "change how long this connection may be silent",
     description: "Seconds, or with a unit (`30s`, `5m`), up to a day.",
     run({ dialogue, args }) {
-      dialogue.timeout = durationOf(args[0]!, "s");
+      const delay = durationOf(args[0]!, "s");
+      if (delay === 0) throw new CommandError("Invalid timeout value.");
+      dialogue.timeout = delay;
       return "";
     },
   },

@@ -83,6 +83,8 @@ async function infoFields(
 ): Promise<Field[]> {
   const now = process.process();
   const { listeners } = await traffic.traffic();
+  const cap = (kind: string, key: string) =>
+    plane.overrides.get(kind, key) as number | undefined;
   const stats = await plane.stats();
   const sum = (of: (listener: (typeof listeners)[number]) => number) =>
     listeners.reduce((total, listener) => total + of(listener), 0);
@@ -106,10 +108,19 @@ async function infoFields(
     row(10, "PoolAlloc_MB", GAUGE, megabytes),
     row(11, "PoolUsed_MB", GAUGE, megabytes),
     row(13, "Ulimit-n", LIMIT, now.openFiles),
-    row(15, "Maxconn", LIMIT, sum(({ limit }) => limit)),
+    row(
+      15,
+      "Maxconn",
+      LIMIT,
+      Math.min(
+        sum(({ limit }) => limit),
+        cap("maxconn-global", "global") ?? Infinity,
+      ),
+    ),
     row(17, "CurrConns", GAUGE, sum((listener) => listener.now)),
     row(18, "CumConns", COUNTER, sum(({ total }) => total)),
     row(26, "ConnRate", RATE, sum(({ rate }) => rate)),
+    row(27, "ConnRateLimit", LIMIT, cap("rate-limit", "connections") ?? 0),
     row(
       28,
       "MaxConnRate",
@@ -132,6 +143,12 @@ async function infoFields(
     row(OWN + 2, "Cache_hits", COUNTER, stats.cache_hits),
     row(OWN + 3, "Cache_misses", COUNTER, stats.cache_misses),
     row(OWN + 4, "Errors_captured", COUNTER, journal.errors.total),
+    row(
+      OWN + 5,
+      "Login_rate_limit",
+      LIMIT,
+      cap("rate-limit", "logins") ?? 0,
+    ),
   ];
 }
 
