@@ -6,6 +6,7 @@ import { openConfig } from "./load.ts";
 import { PROTOCOLS } from "./protocols.ts";
 import type { ResourceHost, Resources } from "./resources.ts";
 import type { Config, DestinationConfig, LegConfig } from "./schema.ts";
+import { parseSqlUrl } from "./sql_url.ts";
 
 /** sysexits.h EX_CONFIG: the configuration does not validate. */
 export const EXIT_CONFIG = 78;
@@ -129,14 +130,29 @@ function certificateRows(resources: Resources): string[][] {
 }
 
 function mappingRow(config: Config): string[] {
-  const { source, file, on_store_failure, normalize } = config.mapping;
+  const { source, file, sql, on_store_failure, normalize } = config.mapping;
   return [
-    source === "file" && file !== undefined ? `file ${file.path}` : source,
+    source === "file" && file !== undefined
+      ? `file ${file.path}`
+      : source === "sql" && sql !== undefined
+      ? `sql ${databaseOf(sql.url)}`
+      : source,
     `normalize ${normalize}`,
     on_store_failure === "default"
       ? "default destination when the store fails"
       : "refused when the store fails",
   ];
+}
+
+/** Without user and password. */
+function databaseOf(url: string): string {
+  const address = parseSqlUrl(url);
+  if (address.kind === "sqlite") return `sqlite ${address.path}`;
+  const { kind, target, database, tls } = address;
+  const place = "path" in target
+    ? target.path
+    : `${target.host} port ${target.port}, tls ${tls}`;
+  return [kind, ...database === "" ? [] : [database], "at", place].join(" ");
 }
 
 function adminRow(config: Config): string[] {

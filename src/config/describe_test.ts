@@ -36,6 +36,27 @@ Deno.test("runCheck prints what would be served, and warnings apart", async () =
   assert.match(result.stderr[0]!, /^warning: c\.toml: tls\.certificate: /);
 });
 
+Deno.test("runCheck says which database has the mappings, without its password", async () => {
+  const shown: string[] = [];
+  for (
+    const url of [
+      "postgres://proxy:hunter2@db/mail?sslmode=require",
+      "mysql://proxy:hunter2@/mail?socket=/run/mysqld.sock",
+      "sqlite:///var/lib/routes.db",
+    ]
+  ) {
+    const text = TEXT.replace('"file"', '"sql"') +
+      `[mapping.sql]\nurl = "${url}"\nquery = "q"\n`;
+    const { stdout } = await check(text);
+    shown.push(stdout[stdout.indexOf("mappings") + 1]!.split("  ")[1]!);
+  }
+  assert.deepEqual(shown, [
+    "sql postgres mail at db port 5432, tls require",
+    "sql mysql mail at /run/mysqld.sock",
+    "sql sqlite /var/lib/routes.db",
+  ]);
+});
+
 Deno.test("runCheck lists runtime sockets", async () => {
   const { stdout } = await check(
     `${TEXT}[[runtime.socket]]\npath = "/run/s"\n[[runtime.socket]]\nbind = "[::1]:9999"\nlevel = "user"\n`,

@@ -21,6 +21,7 @@ import { storePage } from "../support/store_page.ts";
 import {
   assertClearModes,
   assertTlsModes,
+  assertTlsRecovery,
   tlsGround,
 } from "../support/tls_server_cases.ts";
 
@@ -103,6 +104,7 @@ test("MariaDB: sslmode decides about TLS and the certificate", async () => {
     { url: (parameters) => server.url(parameters) },
     { url: (parameters) => other.url(parameters) },
   );
+  await assertTlsRecovery(ground, page, server);
   await assertClearModes(page, {
     url: (parameters) => mariadb.url(parameters),
   });

@@ -16,6 +16,7 @@ import { storePage } from "../support/store_page.ts";
 import {
   assertClearModes,
   assertTlsModes,
+  assertTlsRecovery,
   tlsGround,
 } from "../support/tls_server_cases.ts";
 
@@ -98,6 +99,7 @@ test("PostgreSQL: sslmode decides about TLS and the certificate", async () => {
     { url: (parameters) => server.url(parameters) },
     { url: (parameters) => other.url(parameters) },
   );
+  await assertTlsRecovery(ground, page, server);
   await assertClearModes(page, {
     url: (parameters) => postgres.url(parameters),
   });

@@ -1,8 +1,10 @@
 /** A database server with a certificate, and what each `sslmode` makes of it. */
 import assert from "node:assert/strict";
 import { Authority, type Certificate } from "./certs.ts";
+import type { DatabaseServer } from "./database_server.ts";
 import { openSqlStore } from "./sql_store.ts";
 import type { StorePage } from "./store_page.ts";
+import { until } from "./wait.ts";
 
 export interface TlsGround extends AsyncDisposable {
   readonly folder: string;
@@ -72,6 +74,36 @@ export async function assertTlsModes(
     await problem(misnamed, page, "?sslmode=verify-full", ours) ?? "",
     UNVERIFIED,
   );
+}
+
+/** Over TLS too, a server that hangs and one that crashes are noticed, and used again. */
+export async function assertTlsRecovery(
+  ground: TlsGround,
+  { queries }: StorePage,
+  database: {
+    readonly server: DatabaseServer;
+    url(parameters: string): string;
+  },
+): Promise<void> {
+  await using opened = await openSqlStore({
+    url: database.url("?sslmode=verify-full"),
+    queries,
+    trustRoots: [ground.authority.pem],
+    timeout: 2000,
+  });
+  const { store } = opened;
+  await store.set("alice@example.com", "new");
+  const { server } = database;
+  await server.pause();
+  await assert.rejects(store.get("alice@example.com"), { code: "unavailable" });
+  server.resume();
+  await until("the store", () => store.health().serving);
+  assert.equal(await store.get("alice@example.com"), "new");
+  await server.crash();
+  await assert.rejects(store.get("alice@example.com"), { code: "unavailable" });
+  await server.resurrect();
+  await until("the store", () => store.health().serving);
+  assert.equal(await store.get("alice@example.com"), "new");
 }
 
 /** A server without TLS is used in clear only where the address leaves it open. */
