@@ -247,3 +247,35 @@ Deno.test("Breakers let workers forget a leg that is no longer configured", () =
   breakers.configure(SETTINGS, ["old", "new"], [IMAP]);
   assert.equal(state(), "closed");
 });
+
+Deno.test("Breakers go on where those of another process were", () => {
+  const before = setup();
+  before.report("connect", "198.51.100.1", 5);
+  before.clock.advance(10_000);
+  const after = setup();
+  after.breakers.restore(before.breakers.save());
+  assert.equal(after.state(), "down");
+  after.clock.advance(SETTINGS.hostDownCooldown - 10_001);
+  assert.equal(after.state(), "down");
+  after.clock.advance(1);
+  assert.equal(after.state(), "ask");
+
+  const suspect = setup();
+  suspect.report("late", "198.51.100.1", 4);
+  const next = setup();
+  next.breakers.restore(suspect.breakers.save());
+  next.report("late", "198.51.100.2");
+  assert.equal(next.state(), "down");
+});
+
+Deno.test("Breakers.restore leaves out legs that have another address here", () => {
+  const before = setup();
+  before.report("connect", "198.51.100.1", 5);
+  const saved = before.breakers.save();
+  const after = setup();
+  after.breakers.restore(saved.map((leg) => ({ ...leg, port: 1993 })));
+  assert.equal(after.state(), "closed");
+  const off = setup({ hostDownThreshold: 0 });
+  off.breakers.restore(saved);
+  assert.equal(off.state(), "closed");
+});

@@ -62,3 +62,18 @@ Deno.test("FailureTable counts nothing without a threshold, and forgets when it 
   assert.equal(table.add("a"), 0);
   assert.deepEqual(table.names(), []);
 });
+
+Deno.test("FailureTable goes on where that of another process was", () => {
+  const clock = new FakeClock();
+  const before = new FailureTable(RULE, clock);
+  for (let i = 0; i < RULE.threshold; i++) before.add("refused");
+  before.add("counted");
+  clock.advance(400);
+  const later = new FakeClock();
+  const after = new FailureTable(RULE, later);
+  after.restore(before.save());
+  assert.equal(after.refusedFor("refused"), RULE.refusalTime - 400);
+  assert.equal(after.count("counted"), 1);
+  later.advance(RULE.window - 399);
+  assert.equal(after.count("counted"), 0);
+});

@@ -111,3 +111,15 @@ Deno.test("SlotPool holds a limit of all listeners together, and calls their unu
   pool.configure(limits, null);
   assert.equal(pool.grant(1, "pop3s", 17), 17);
 });
+
+Deno.test("SlotPool counts what another process uses, also beyond the limit", async () => {
+  const { pool } = setup(3);
+  pool.occupied(-1, "imaps", 2);
+  assert.equal(await pool.grant(0, "imaps", 8), 1);
+  assert.equal(await pool.grant(0, "imaps", 8), 0);
+  pool.occupied(-1, "imaps", 5);
+  pool.back(0, "imaps", 1);
+  assert.equal(await pool.grant(0, "imaps", 1), 0);
+  pool.workerLost(-1);
+  assert.equal(await pool.grant(0, "imaps", 1), 1);
+});

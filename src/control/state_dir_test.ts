@@ -42,3 +42,23 @@ Deno.test("StateDir says what it cannot write to", () =>
         error.message.includes(`cannot write to ${path}/file`),
     );
   }));
+
+Deno.test("StateDir.hold keeps everything back until the folder is this process's", () =>
+  inFolder(async (path) => {
+    const other = await StateDir.open(path);
+    await other.write("kept", "theirs");
+    await other.write("removed", "theirs");
+    const state = await StateDir.open(path);
+    state.hold();
+    await state.write("kept", "ours");
+    await state.remove("removed");
+    assert.equal(await state.read("kept"), "ours");
+    assert.equal(await state.read("removed"), null);
+    assert.equal(await other.read("kept"), "theirs");
+    assert.equal(await other.read("removed"), "theirs");
+    await state.release();
+    assert.equal(await other.read("kept"), "ours");
+    assert.equal(await other.read("removed"), null);
+    await state.write("kept", "later");
+    assert.equal(await other.read("kept"), "later");
+  }));

@@ -70,13 +70,22 @@ function listening(): ReadonlyMap<string, readonly number[]> {
   if (!calls) return found;
   const value = new Int32Array(1);
   const size = new Uint32Array([4]);
-  for (const fd of fileDescriptors()) {
+  for (const fd of descriptors()) {
     const asked = calls.getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, value, size);
     if (asked !== 0 || value[0] !== 1) continue;
     const name = localNameOfSocket(fd);
     if (name !== null) found.set(name, [...found.get(name) ?? [], fd]);
   }
   return found;
+}
+
+/** None where there is no /proc, as in some containers. */
+function descriptors(): number[] {
+  try {
+    return [...fileDescriptors()];
+  } catch {
+    return [];
+  }
 }
 
 function socketsAt(

@@ -136,10 +136,10 @@ export class Mailferry implements AsyncDisposable {
   }
 
   /** Start one more that takes over from this one, by the runtime socket at this path, and wait until it serves. */
-  async successor(socket: string): Promise<Mailferry> {
+  async successor(socket: string, ms?: number): Promise<Mailferry> {
     const next = this.rival(socket);
     try {
-      await next.event("ready");
+      await next.event("ready", ms);
     } catch (error) {
       await next[Symbol.asyncDispose]();
       throw new Error(`${error}\n${JSON.stringify(next.log)}\n${next.noise}`);

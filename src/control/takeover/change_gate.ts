@@ -18,7 +18,8 @@ export class ChangeGate {
     here: () => T | Promise<T>,
     elsewhere: () => Promise<T>,
   ): Promise<T> {
-    await this.#closed?.promise;
+    // Not awaited where it is open: who has passed here must be counted before anybody can close it.
+    while (this.#closed) await this.#closed.promise;
     if (this.#left) return await elsewhere();
     this.#underWay++;
     try {

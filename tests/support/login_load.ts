@@ -1,0 +1,84 @@
+/** Logins at a steady rate, each with a connection of its own. */
+import { ImapClient } from "./imap_client.ts";
+import type { Target } from "./line_client.ts";
+import { login } from "./stage.ts";
+import { pause } from "./wait.ts";
+
+const TICK_MS = 10;
+
+export interface LoginLoadOptions {
+  readonly accounts: readonly string[];
+  readonly plain: Target;
+  readonly tls: Target;
+  readonly ca: string;
+  /** One of so many is over TLS. */
+  readonly tlsEvery: number;
+}
+
+/** How it went so far. */
+export interface LoginLoadResult {
+  readonly done: number;
+  /** Why logins failed, one line each. */
+  readonly failures: readonly string[];
+}
+
+export class LoginLoad {
+  readonly failures: string[] = [];
+  done = 0;
+  #begun = 0;
+  readonly #underWay = new Set<Promise<void>>();
+
+  constructor(private readonly options: LoginLoadOptions) {}
+
+  /** Logins a second that this host carries when nothing else is done, found by trying for a moment. */
+  async capacity(ms: number, atOnce: number): Promise<number> {
+    const end = performance.now() + ms;
+    const before = this.done;
+    await Promise.all(Array.from({ length: atOnce }, async () => {
+      while (performance.now() < end) await this.#login();
+    }));
+    return (this.done - before) / ms * 1000;
+  }
+
+  /**
+   * Begin logins at this rate, whether those before have ended or not, until `stopped`; resolves when all
+   * have ended. Answers logins a second that were begun.
+   */
+  async run(rate: number, stopped: AbortSignal): Promise<number> {
+    const start = performance.now();
+    const first = this.#begun;
+    while (!stopped.aborted) {
+      const due = (performance.now() - start) * rate / 1000;
+      while (this.#begun - first < due) this.#begin();
+      await pause(TICK_MS);
+    }
+    const seconds = (performance.now() - start) / 1000;
+    await Promise.all(this.#underWay);
+    return (this.#begun - first) / seconds;
+  }
+
+  #begin(): void {
+    const under = this.#login().finally(() => this.#underWay.delete(under));
+    this.#underWay.add(under);
+  }
+
+  async #login(): Promise<void> {
+    const { accounts, plain, tls, ca, tlsEvery } = this.options;
+    const number = this.#begun++;
+    const account = accounts[number % accounts.length]!;
+    let stage = "connect";
+    try {
+      using client = number % tlsEvery === 0
+        ? await ImapClient.tls(tls, ca)
+        : await ImapClient.plain(plain);
+      stage = "login";
+      const { status, text } = await client.transact(login(account));
+      if (status !== "OK") throw new Error(`${status} ${text}`);
+      stage = "command";
+      await client.transact("NOOP");
+      this.done++;
+    } catch (error) {
+      this.failures.push(`${number} ${stage}: ${(error as Error).message}`);
+    }
+  }
+}
