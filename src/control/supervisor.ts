@@ -80,12 +80,13 @@ export class Supervisor {
 
   /**
    * Serve a snapshot in every worker or in none: all prepare, then `settle` is awaited, then all
-   * commit. Rejects with the first reason for which one could not prepare, or with that of `settle`;
-   * nothing has changed then.
+   * commit, then `vacate` is awaited, and sockets that are of no use any more are closed. Rejects with
+   * the first reason for which one could not prepare, or with that of `settle`; nothing has changed then.
    */
   async apply(
     snapshot: WorkerSnapshot,
     settle: () => Promise<void> = () => Promise.resolve(),
+    vacate: () => Promise<void> = () => Promise.resolve(),
   ): Promise<void> {
     const members = [...this.#members];
     const generation = { generation: snapshot.generation };
@@ -112,6 +113,8 @@ export class Supervisor {
         )
       ),
     );
+    await vacate();
+    await this.ask("retire", null);
   }
 
   /** Ask every worker; a worker that dies meanwhile has no answer, and nothing left to act on. */

@@ -7,6 +7,7 @@
  * go elsewhere, and waits. Linux only, through libc; elsewhere nothing is steered.
  */
 import type { SocketAddress } from "../port/snapshot.ts";
+import { attachProgram } from "./bpf.ts";
 import { fileDescriptors, libc } from "./libc.ts";
 import { localNameOfSocket, nameOfAddress } from "./socket_names.ts";
 
@@ -22,9 +23,6 @@ const RETURN_ACCUMULATOR = 0x16;
 /** SKF_AD_OFF + SKF_AD_RANDOM: a random number instead of a part of the packet. */
 const RANDOM = 0xfffff000 + 56;
 
-const INSTRUCTION_SIZE = 8;
-const PROGRAM_SIZE = 16;
-
 /** Which places of an address's list get its new connections, at random. */
 export interface Steering {
   readonly address: SocketAddress;
@@ -34,16 +32,16 @@ export interface Steering {
 
 /** How many sockets of this process listen on exactly each address. */
 export function listenersAt(addresses: readonly SocketAddress[]): number[] {
-  const sockets = listening();
+  const sockets = listeningSockets();
   return addresses.map((address) => socketsAt(sockets, address).length);
 }
 
 /** False where the process has no socket at one of the addresses, or the kernel takes no program. */
 export function steer(all: readonly Steering[]): boolean {
-  const sockets = listening();
+  const sockets = listeningSockets();
   return all.map(({ address, from, count }) => {
     const fd = socketsAt(sockets, address)[0];
-    return fd !== undefined && attach(fd, [
+    return fd !== undefined && attachProgram(fd, SO_ATTACH_REUSEPORT_CBPF, [
       [LOAD_WORD, RANDOM],
       [MODULO, count],
       [ADD, from],
@@ -54,7 +52,7 @@ export function steer(all: readonly Steering[]): boolean {
 
 /** New connections go to any of the sockets again. */
 export function steerNoMore(addresses: readonly SocketAddress[]): void {
-  const sockets = listening();
+  const sockets = listeningSockets();
   const unused = new Int32Array(1);
   for (const address of addresses) {
     const fd = socketsAt(sockets, address)[0];
@@ -64,7 +62,7 @@ export function steerNoMore(addresses: readonly SocketAddress[]): void {
 }
 
 /** The descriptors of all listening sockets of TCP, by the names of their addresses. */
-function listening(): ReadonlyMap<string, readonly number[]> {
+export function listeningSockets(): ReadonlyMap<string, readonly number[]> {
   const calls = libc();
   const found = new Map<string, number[]>();
   if (!calls) return found;
@@ -93,33 +91,4 @@ function socketsAt(
   address: SocketAddress,
 ): readonly number[] {
   return sockets.get(nameOfAddress(address)) ?? [];
-}
-
-/** Instructions without jumps: struct sock_filter, in a struct sock_fprog. */
-function attach(
-  fd: number,
-  instructions: readonly (readonly [code: number, value: number])[],
-): boolean {
-  const code = new DataView(
-    new ArrayBuffer(INSTRUCTION_SIZE * instructions.length),
-  );
-  instructions.forEach(([operation, value], i) => {
-    code.setUint16(i * INSTRUCTION_SIZE, operation, true);
-    code.setUint32(i * INSTRUCTION_SIZE + 4, value, true);
-  });
-  const bytes = new Uint8Array(code.buffer);
-  const program = new DataView(new ArrayBuffer(PROGRAM_SIZE));
-  program.setUint16(0, instructions.length, true);
-  program.setBigUint64(
-    8,
-    BigInt(Deno.UnsafePointer.value(Deno.UnsafePointer.of(bytes))),
-    true,
-  );
-  return libc()!.setsockopt(
-    fd,
-    SOL_SOCKET,
-    SO_ATTACH_REUSEPORT_CBPF,
-    new Uint8Array(program.buffer),
-    PROGRAM_SIZE,
-  ) === 0;
 }

@@ -151,8 +151,10 @@ export interface TraceStep {
 export interface WorkerRequests {
   /** Make everything new that the snapshot needs (bind, load certificates) without serving it yet. */
   prepare: { in: WorkerSnapshot; out: null };
-  /** Serve the prepared generation and retire what it replaces. */
+  /** Serve the prepared generation; sockets that it has no use for accept until `retire`. */
   commit: { in: { generation: number }; out: null };
+  /** Close the sockets that the generation before had and this one has not. */
+  retire: { in: null; out: null };
   /** Throw the prepared generation away. */
   abort: { in: { generation: number }; out: null };
   /** Forget cached routes (of these identifiers, or all) and mark sessions before their bridge as to be checked again. */

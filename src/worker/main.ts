@@ -33,6 +33,10 @@ const port: WorkerPort = new Port<
     serving.commit(generation);
     return null;
   },
+  retire: () => {
+    serving.retire();
+    return null;
+  },
   abort: () => {
     serving.abort();
     return null;

@@ -45,6 +45,8 @@ interface Prepared {
 export class Serving {
   #sockets = new Map<string, Socket>();
   #prepared: Prepared | null = null;
+  /** Of generations before; they accept until nothing comes to them any more. */
+  #retiring: Socket[] = [];
 
   /** `loopbackHost`: an address of 127.0.0.0/8 of this worker's own. */
   constructor(
@@ -106,7 +108,10 @@ export class Serving {
       }
     }
     for (const [key, socket] of this.#sockets) {
-      if (prepared.sockets.get(key) !== socket) socket.bound.close();
+      const successor = prepared.sockets.get(key);
+      if (successor === socket) continue;
+      if (successor) socket.listener = successor.listener;
+      this.#retiring.push(socket);
     }
     this.#sockets = prepared.sockets;
     if (old && old.loopback !== prepared.loopback) this.#retire(old);
@@ -121,6 +126,12 @@ export class Serving {
     for (const session of this.core.sessions.all()) {
       if (session.attempt) session.attempt.stale = true;
     }
+  }
+
+  /** Close what a commit has left accepting. */
+  retire(): void {
+    for (const socket of this.#retiring) socket.bound.close();
+    this.#retiring = [];
   }
 
   /** Throw the prepared generation away; harmless when there is none. */
@@ -140,6 +151,7 @@ export class Serving {
   /** Stop accepting; upgrades of open sessions still work. */
   drain(): void {
     this.abort();
+    this.retire();
     for (const socket of this.#sockets.values()) socket.bound.close();
     this.#sockets.clear();
   }

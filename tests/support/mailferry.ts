@@ -239,7 +239,7 @@ export class Mailferry implements AsyncDisposable {
   }
 
   get adminUrl(): string {
-    const entry = this.log.find((e) => e.event === "admin_listening");
+    const entry = this.log.findLast((e) => e.event === "admin_listening");
     if (!entry) throw new Error("no admin listener");
     return `https://127.0.0.1:${portOf(entry)}`;
   }

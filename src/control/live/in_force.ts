@@ -2,7 +2,12 @@ import { forgetEverywhere } from "../everywhere.ts";
 import type { Env } from "../../config/environment.ts";
 import { pickCertificate } from "../../net/certificates.ts";
 import { readTrustRoots } from "../../net/trust_roots.ts";
-import type { ListenerSnapshot, WorkerSnapshot } from "../../port/snapshot.ts";
+import { Vacating } from "../../net/vacate.ts";
+import type {
+  ListenerSnapshot,
+  SocketAddress,
+  WorkerSnapshot,
+} from "../../port/snapshot.ts";
 import type { LegName } from "../assemble.ts";
 import { BindError, Binds, type Held } from "../binds.ts";
 import { ImapProbe } from "../imap_probe.ts";
@@ -137,15 +142,29 @@ export class InForce {
     snapshot: WorkerSnapshot,
     settle: () => Promise<void> = () => Promise.resolve(),
   ): Promise<void> {
+    const vacating = this.#vacating(snapshot);
     let settling = false;
     try {
-      await this.parts.supervisor.apply(snapshot, () => {
-        settling = true;
-        return settle();
-      });
+      await this.parts.supervisor.apply(
+        snapshot,
+        () => {
+          settling = true;
+          return settle();
+        },
+        async () => await vacating?.clear(addressesOf(snapshot)),
+      );
     } catch (error) {
       throw settling ? error : new BindError((error as Error).message);
     }
+    vacating?.done();
+  }
+
+  /** Null where no socket is replaced, or another process has some among them whose places are not known here. */
+  #vacating(next: WorkerSnapshot): Vacating | null {
+    const now = this.snapshot;
+    if (now === null || socketsOf(now) === socketsOf(next)) return null;
+    if (this.parts.predecessors.areSharing) return null;
+    return new Vacating(addressesOf(now));
   }
 
   /** `advertise = "probe"`: ask the destinations, and put in force what they have in common. */
@@ -163,4 +182,18 @@ export class InForce {
       this.parts.log.info("listening", { listener, protocol, address });
     }
   }
+}
+
+function addressesOf({ listeners }: WorkerSnapshot): SocketAddress[] {
+  return listeners.flatMap(({ bind }) => bind);
+}
+
+/** What the sockets of a snapshot are made by; the same for two that need no others. */
+function socketsOf(
+  { listeners, certificates, minTlsVersion }: WorkerSnapshot,
+): string {
+  const places = listeners.map((
+    { name, bind, tls, proxyProtocol },
+  ) => [name, bind, tls, proxyProtocol]);
+  return JSON.stringify([places, certificates, minTlsVersion]);
 }

@@ -20,6 +20,7 @@ interface Predecessor extends OldProcess {
   readonly port: OldPort;
   /** Resolves when it has closed its sockets on the ports that it shared. */
   readonly left: PromiseWithResolvers<void>;
+  isSharing: boolean;
   counts: Readonly<Record<string, number>>;
 }
 
@@ -41,7 +42,8 @@ export class Predecessors {
   /** It has its say in what is asked here until `ended` resolves. */
   add(old: OldProcess, port: OldPort, ended: Promise<void>): void {
     const left = Promise.withResolvers<void>();
-    this.#all.set(old.pid, { ...old, port, left, counts: {} });
+    const isSharing = true;
+    this.#all.set(old.pid, { ...old, port, left, isSharing, counts: {} });
     void ended.then(() => {
       this.#all.delete(old.pid);
       left.resolve();
@@ -62,7 +64,15 @@ export class Predecessors {
   }
 
   left(pid: number): void {
-    this.#all.get(pid)?.left.resolve();
+    const old = this.#all.get(pid);
+    if (!old) return;
+    old.isSharing = false;
+    old.left.resolve();
+  }
+
+  /** Whether one of them has sockets on shared ports still. */
+  get areSharing(): boolean {
+    return [...this.#all.values()].some(({ isSharing }) => isSharing);
   }
 
   /** Resolves when none of them has a socket on a shared port any more. */
