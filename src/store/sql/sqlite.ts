@@ -15,7 +15,7 @@ import type { SqliteAnswer, SqliteRequest } from "./sqlite_request.ts";
 const MOST_ABANDONED = 2;
 
 /** Of a lookup's time, what a statement waits for a locked file: so that the second try ends in time too. */
-const PATIENCE = 0.4;
+const PATIENCE = 0.3;
 
 /** A file, behind one worker: there is nothing to be won by asking it twice at a time. */
 export class SqliteDatabase implements SqlDatabase {

@@ -58,7 +58,7 @@ Deno.test("SQLite: a locked file is a store that is down until it is unlocked, a
   await using opened = await openSqlStore({
     url: mine.url(),
     queries: page.queries,
-    timeout: 1000,
+    timeout: 3000,
   });
   await opened.store.set("alice@example.com", "new");
   const other = mine.open();
