@@ -40,6 +40,7 @@ Deno.test("configJsonSchema describes the file and the documents of the API", ()
   assert.deepEqual(schema.required, ["routing", "mapping"]);
   assert.equal(schema.additionalProperties, false);
   const { server, listener, admin } = schema.properties;
+  assert.deepEqual(listener!.properties["@id"]!["type"], ["string", "number"]);
   const listeners = listener!.additionalProperties as Schema;
   assert.deepEqual(listeners.properties["@id"]!["type"], ["string", "number"]);
   assert.equal(listeners.additionalProperties, false);

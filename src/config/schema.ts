@@ -90,6 +90,11 @@ export type AdminConfig = z.output<typeof adminSchema>;
 export type RuntimeSocketConfig = Config["runtime"]["socket"][number];
 export type MappingConfig = Config["mapping"];
 
+const ID: z.core.JSONSchema.BaseSchema = {
+  type: ["string", "number"],
+  minLength: 1,
+};
+
 /**
  * JSON Schema (2020-12) of the file's content, and of the configuration API's documents, whose objects
  * may also have an `@id`. Keys that are secret are `writeOnly`.
@@ -103,12 +108,10 @@ export function configJsonSchema(): Record<string, unknown> {
       if (unset !== undefined) kept.description += ` Unset: ${unset}.`;
       if (secret !== undefined) kept.writeOnly = true;
       if (schema.title === "duration") kept.pattern = DURATION.source;
-      if (schema.properties !== undefined) {
-        kept.properties = {
-          "@id": { type: ["string", "number"] },
-          ...schema.properties,
-        };
-        kept.additionalProperties = false;
+      const isNamed = schema.propertyNames !== undefined;
+      if (isNamed || schema.properties !== undefined) {
+        kept.properties = { "@id": ID, ...schema.properties };
+        if (!isNamed) kept.additionalProperties = false;
       }
       for (const name of Object.keys(schema)) delete schema[name];
       Object.assign(schema, kept);

@@ -46,8 +46,8 @@ export class Daemon implements Process {
   readonly #service: ServiceManager;
   readonly #trim: MemoryTrim;
   readonly #handover: Handover;
-  /** Where another process has taken over: resolves when everything is closed. */
-  #left: Promise<void> | null = null;
+  /** Once the process stops accepting: resolves when everything is closed. */
+  #drained: Promise<void> | null = null;
 
   private constructor(
     env: Env,
@@ -253,13 +253,16 @@ export class Daemon implements Process {
 
   /**
    * Stop accepting and let sessions finish for as long as `shutdown_grace` allows, then end them.
-   * Resolves when all is closed.
+   * Resolves when all is closed, however often it is asked for.
    */
   async drain(): Promise<void> {
-    if (this.#left) return await this.#left;
-    if (this.#draining) return;
-    this.#service.tell("STOPPING", "draining");
-    await this.#drain(() => this.parts.supervisor.drain({ part: true }));
+    if (this.#drained === null) {
+      this.#service.tell("STOPPING", "draining");
+      this.#drained = this.#drain(() =>
+        this.parts.supervisor.drain({ part: true })
+      );
+    }
+    await this.#drained;
   }
 
   async #drain(stopAccepting: () => Promise<void>): Promise<void> {
@@ -301,8 +304,8 @@ export class Daemon implements Process {
   /** Another process serves from now on, and is the service. */
   #leave(leavePorts: () => Promise<void>): void {
     this.#service.silence();
-    this.#left = this.#drain(leavePorts);
-    this.#left.then(this.#ended.resolve, this.#ended.reject);
+    this.#drained = this.#drain(leavePorts);
+    this.#drained.then(this.#ended.resolve, this.#ended.reject);
   }
 
   /** Everything is ready: the process that served until now may go. */

@@ -81,9 +81,11 @@ export class Servers implements ServerControl {
     if (port !== undefined && legs.length !== 1) {
       throw new ControlError(
         "invalid",
-        `${destination} has several legs: set the port of one, such as ${
-          legName(destination, legs[0]!)
-        }`,
+        legs.length === 0
+          ? `${destination} has no legs whose port could be set`
+          : `${destination} has several legs: set the port of one, such as ${
+            legName(destination, legs[0]!)
+          }`,
       );
     }
     await this.overrides.change([

@@ -200,7 +200,7 @@ export const configRoutes = [
     path: "/stop",
     summary: "Stop accepting, let sessions finish, and exit",
     description:
-      "As on SIGTERM: sessions may go on for `shutdown_grace`. `DELETE /config/` unloads the configuration and lets the process live.",
+      "As on SIGTERM: sessions may go on for `shutdown_grace`; asked for again, it changes nothing. `DELETE /config/` unloads the configuration and lets the process live.",
     role: "admin",
     parameters: {},
     form: "text",
