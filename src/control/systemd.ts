@@ -44,9 +44,12 @@ export class ServiceManager {
     this.#path = null;
   }
 
-  /** This process is the service from now on, whichever was before: needs NotifyAccess=all. */
+  /**
+   * This process is the service from now on, whichever was before: needs NotifyAccess=all. It is a sign of
+   * life, too: the last one of the other process may be half an interval old.
+   */
   becomeMain(): void {
-    this.#notify(`MAINPID=${Deno.pid}`);
+    this.#notify(`MAINPID=${Deno.pid}\nWATCHDOG=1`);
   }
 
   /** The line for `systemctl status` alone. */

@@ -116,3 +116,12 @@ Deno.test("ServiceManager reports a socket that is not there", async () => {
   assert.equal(failures.length, 1);
   await Deno.remove(folder, { recursive: true });
 });
+
+Deno.test("ServiceManager tells who is the service, and nothing more once it is another process", async () => {
+  const { manager, sent } = setup({ NOTIFY_SOCKET: "/run/n" });
+  manager.becomeMain();
+  manager.silence();
+  manager.tell("STOPPING", "draining");
+  await manager.close();
+  assert.deepEqual(sent, [`/run/n MAINPID=${Deno.pid}\nWATCHDOG=1`]);
+});
