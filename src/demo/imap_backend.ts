@@ -33,7 +33,7 @@ export class ImapBackend {
     address: SocketAddress,
     certificate: CertificateSnapshot,
   ) {
-    this.#bound = listenTls(address, false, [certificate], (connection) => {
+    this.#bound = listenTls(address, false, certificate, (connection) => {
       this.#open.add(connection);
       void new Dialogue(this, connection).run().finally(() =>
         this.#open.delete(connection)

@@ -1,5 +1,4 @@
 import type { CertificateSnapshot, SocketAddress } from "../port/snapshot.ts";
-import { pickCertificate } from "./certificates.ts";
 import { tuneListeners } from "./nodelay.ts";
 
 /** Called for each accepted connection; must not throw. */
@@ -12,18 +11,8 @@ export interface Bound {
   close(): void;
 }
 
-/**
- * The runtime keeps the answer for each server name as long as the listener lives, about 1.5 KB a
- * name: after so many names the listener is replaced, so that random names cannot fill the memory.
- */
-const SERVER_NAMES_MAX = 4096;
 /** After a failed accept (no file descriptors) the next try waits, or the loop would spin. */
 const ACCEPT_RETRY_MS = 100;
-
-/** Options that the runtime knows and its published types do not. */
-interface SniOptions {
-  [key: symbol]: (serverName: string) => Promise<{ cert: string; key: string }>;
-}
 
 /** Waited for before each accept; whoever connects meanwhile waits in the system's queue. */
 export type AcceptGate = () => Promise<void>;
@@ -41,63 +30,25 @@ export function listenTcp(
   return { address: addressOf(listener), close: () => closeQuietly(listener) };
 }
 
-/** Listen for implicit TLS with a certificate for each server name. Throws what the bind throws. */
+/**
+ * Listen for implicit TLS with one certificate. The runtime could ask for one by the client's server name,
+ * but gives such a client up whose hello does not come in one piece. Throws what the bind throws.
+ */
 export function listenTls(
   address: SocketAddress,
   reusePort: boolean,
-  certificates: readonly CertificateSnapshot[],
+  { certPem, keyPem }: CertificateSnapshot,
   onConnection: OnConnection<Deno.TlsConn>,
 ): Bound {
-  const open = (at: SocketAddress): Deno.TlsListener => {
-    const only = certificates.length === 1 ? certificates[0]! : null;
-    const fallback = pickCertificate(certificates, "");
-    if (!fallback) throw new Error("no certificate to serve TLS with");
-    const material = {
-      cert: (only ?? fallback).certPem,
-      key: (only ?? fallback).keyPem,
-    };
-    if (only) return Deno.listenTls({ ...at, ...material, reusePort });
-    let names = 0;
-    const sni: SniOptions = {
-      [Symbol.for("unstableSniResolver")]: (serverName) => {
-        if (++names % SERVER_NAMES_MAX === 0) queueMicrotask(renew);
-        const found = pickCertificate(certificates, serverName)!;
-        return Promise.resolve({ cert: found.certPem, key: found.keyPem });
-      },
-    };
-    return Deno.listenTls(
-      { ...at, reusePort, ...sni } as unknown as Parameters<
-        typeof Deno.listenTls
-      >[0],
-    );
-  };
-  let listener = open(address);
+  const listener = Deno.listenTls({
+    ...address,
+    cert: certPem,
+    key: keyPem,
+    reusePort,
+  });
   tuneListeners();
-  let closed = false;
-  const bound = addressOf(listener);
-  const renew = () => {
-    // A handshake that outlives its listener may ask for a name, too.
-    if (!reusePort || closed) return;
-    let fresh: Deno.TlsListener;
-    try {
-      fresh = open(bound);
-    } catch {
-      // No file descriptor, say: the old one serves on, and the next thousands of names try again.
-      return;
-    }
-    tuneListeners();
-    closeQuietly(listener);
-    listener = fresh;
-    void acceptAll(fresh, onConnection);
-  };
   void acceptAll(listener, onConnection);
-  return {
-    address: bound,
-    close() {
-      closed = true;
-      closeQuietly(listener);
-    },
-  };
+  return { address: addressOf(listener), close: () => closeQuietly(listener) };
 }
 
 /** Accept until the listener is closed. */

@@ -1,11 +1,12 @@
-import type { CertificateSnapshot, SocketAddress } from "../port/snapshot.ts";
+import type { CertificateSnapshot } from "../port/snapshot.ts";
 import { abandon } from "./abandon.ts";
 import { bridge, close } from "./bridge.ts";
 import type { ByteStream } from "./byte_stream.ts";
-import { PROTOCOL_VERSION_ALERT, readFirstRecord } from "./client_hello.ts";
+import { pickCertificate } from "./certificates.ts";
+import { PROTOCOL_VERSION_ALERT, readClientHello } from "./client_hello.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { HandedOver, LineReader } from "./line_reader.ts";
-import { type Bound, listenTls } from "./listen.ts";
+import { LoopbackPairs } from "./loopback_pairs.ts";
 import { answerHello, exchange, type Pair, type Seat } from "./seat.ts";
 import { SeatPool } from "./seat_pool.ts";
 
@@ -17,48 +18,43 @@ export class UpgradeFailed extends Error {
   }
 }
 
-/** How long a half of a pair waits for the other. */
-const PAIR_MS = 2000;
-/** How many halves may wait at once. */
-const PAIRS_MAX = 1024;
 /** How long the raw connection may take to carry the last TLS records after a close. */
 const LINGER_MS = 1000;
 
 /**
  * Server-side TLS on a connection that is open already (STARTTLS, a PROXY header, a look at the
- * ClientHello first). The runtime cannot do that, so a TLS listener of our own on loopback gives a
- * connection whose socket is exchanged for the client's (`seat.ts`); where that cannot be, the raw
- * bytes are spliced over loopback into it. The two ends are paired by the connecting side's port; a
- * connection of anybody else finds no partner and is closed.
+ * ClientHello first, a certificate by its server name). The runtime cannot do that, so TLS listeners of our
+ * own on loopback give a connection whose socket is exchanged for the client's (`seat.ts`); where that
+ * cannot be, the raw bytes are spliced over loopback into it.
  */
 export class LoopbackTls {
-  #bound: Bound;
-  #claims = new Map<string, (connection: Deno.TlsConn | null) => void>();
-  #unclaimed = new Map<string, Deno.TlsConn>();
-  #seats = new SeatPool(() => this.#pair());
+  #pairs: LoopbackPairs;
+  #seats: SeatPool<CertificateSnapshot>;
 
-  /** `host`: an address of 127.0.0.0/8; another one for each worker spreads the ephemeral ports. */
+  /**
+   * `host`: an address of 127.0.0.0/8; another one for each worker spreads the ephemeral ports. Throws what
+   * binding and the default certificate throw.
+   */
   constructor(
     host: string,
-    certificates: readonly CertificateSnapshot[],
+    private readonly certificates: readonly CertificateSnapshot[],
     private readonly deadlines: Deadlines,
   ) {
-    this.#bound = listenTls(
-      { hostname: host, port: 0 },
-      true,
-      certificates,
-      (c) => this.#accepted(c),
-    );
+    const fallback = pickCertificate(certificates, "");
+    if (!fallback) throw new Error("no certificate to serve TLS with");
+    this.#pairs = new LoopbackPairs(host, deadlines);
+    this.#pairs.listen(fallback);
+    this.#seats = new SeatPool((certificate) => this.#pairs.make(certificate));
   }
 
   /** Halves of pairs that wait for the other half. */
   get pending(): number {
-    return this.#claims.size + this.#unclaimed.size;
+    return this.#pairs.pending;
   }
 
   /** No more upgrades; upgraded connections go on. */
   close(): void {
-    this.#bound.close();
+    this.#pairs.close();
     this.#seats.close();
   }
 
@@ -74,27 +70,28 @@ export class LoopbackTls {
     atLeast13: boolean,
     onMoved: (connection: Deno.TlsConn) => void,
   ): Promise<ByteStream> {
-    const first = await readFirstRecord(reader);
-    if (first.kind === "not-tls" || first.kind === "ended") {
+    const hello = await readClientHello(reader);
+    if (hello.kind === "not-tls" || hello.kind === "ended") {
       close(raw);
       throw new UpgradeFailed(
-        first.kind === "not-tls",
-        `client's TLS handshake: ${first.kind}`,
+        hello.kind === "not-tls",
+        `client's TLS handshake: ${hello.kind}`,
       );
     }
-    if (atLeast13 && first.kind === "older-tls") {
+    if (atLeast13 && hello.kind === "older-tls") {
       await raw.write(PROTOCOL_VERSION_ALERT).catch(() => 0);
       close(raw);
       throw new UpgradeFailed(false, "client does not offer TLS 1.3");
     }
     const handed = reader.handOver();
     const buffered = new Uint8Array(
-      first.bytes.length + handed.buffered.length,
+      hello.bytes.length + handed.buffered.length,
     );
-    buffered.set(first.bytes);
-    buffered.set(handed.buffered, first.bytes.length);
-    const seat = "setNoDelay" in raw && first.whole && handed.pending === null
-      ? await this.#seats.take()
+    buffered.set(hello.bytes);
+    buffered.set(handed.buffered, hello.bytes.length);
+    const certificate = pickCertificate(this.certificates, hello.serverName)!;
+    const seat = "setNoDelay" in raw && hello.whole && handed.pending === null
+      ? await this.#seats.take(certificate)
       : null;
     if (seat) {
       return await this.#move(raw as Deno.TcpConn, buffered, seat, onMoved);
@@ -103,11 +100,13 @@ export class LoopbackTls {
       return await this.#splice(
         raw,
         { ...handed, buffered },
-        await this.#pair(),
+        await this.#pairs.make(certificate),
       );
     } catch (error) {
       close(raw);
-      throw error;
+      throw error instanceof UpgradeFailed
+        ? error
+        : new UpgradeFailed(false, (error as Error).message);
     }
   }
 
@@ -160,56 +159,6 @@ export class LoopbackTls {
     }
     return new SplicedStream(partner, raw, this.deadlines);
   }
-
-  /** A connection over loopback. Throws UpgradeFailed. */
-  async #pair(): Promise<Pair> {
-    let inner: Deno.TcpConn;
-    try {
-      inner = await Deno.connect({ ...this.#bound.address });
-    } catch (error) {
-      throw new UpgradeFailed(false, `loopback: ${(error as Error).message}`);
-    }
-    inner.setNoDelay(true);
-    const partner = await this.#claim(inner.localAddr as Deno.NetAddr);
-    if (partner) return { inner, partner };
-    close(inner);
-    throw new UpgradeFailed(false, "loopback: no partner");
-  }
-
-  #claim(local: SocketAddress): Promise<Deno.TlsConn | null> {
-    const key = pairKey(local);
-    const early = this.#unclaimed.get(key);
-    if (early) {
-      this.#unclaimed.delete(key);
-      return Promise.resolve(early);
-    }
-    if (this.#claims.size >= PAIRS_MAX) return Promise.resolve(null);
-    return new Promise((resolve) => {
-      const deadline = this.deadlines.after(PAIR_MS, () => {
-        this.#claims.delete(key);
-        resolve(null);
-      });
-      this.#claims.set(key, (connection) => {
-        this.#claims.delete(key);
-        deadline.cancel();
-        resolve(connection);
-      });
-    });
-  }
-
-  #accepted(connection: Deno.TlsConn): void {
-    const key = pairKey(connection.remoteAddr);
-    const claim = this.#claims.get(key);
-    if (claim) return claim(connection);
-    if (this.#unclaimed.size >= PAIRS_MAX) return abandon(connection);
-    // The accept may be seen before the connect that caused it.
-    this.#unclaimed.set(key, connection);
-    this.deadlines.after(PAIR_MS, () => {
-      if (this.#unclaimed.get(key) !== connection) return;
-      this.#unclaimed.delete(key);
-      abandon(connection);
-    });
-  }
 }
 
 function failedHandshake(error: unknown): UpgradeFailed {
@@ -217,10 +166,6 @@ function failedHandshake(error: unknown): UpgradeFailed {
     false,
     `client's TLS handshake: ${(error as Error).message}`,
   );
-}
-
-function pairKey(address: SocketAddress): string {
-  return `${address.hostname}:${address.port}`;
 }
 
 /** The decrypted side of a spliced connection; closing it lets the last records out, then the raw side goes. */

@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
+import type { Certificate } from "../../tests/support/certs.ts";
 import { helloOf } from "../../tests/support/hello.ts";
 import { openssl } from "../../tests/support/openssl_client.ts";
+import {
+  type Cut,
+  CUTS,
+  longer,
+  startTlsInPieces,
+} from "../../tests/support/pieces.ts";
 import { Ground } from "../../tests/support/proxy_config.ts";
 import { until, within } from "../../tests/support/wait.ts";
 import { abandon } from "./abandon.ts";
@@ -22,12 +29,12 @@ async function setup() {
   const ground = await Ground.create();
   let now = 0;
   const deadlines = new Deadlines(100, () => now);
-  const { certPem, keyPem } = ground.certificate;
-  const loopback = new LoopbackTls(
-    HOST,
-    [{ certPem, keyPem, names: ["localhost"], isDefault: true }],
-    deadlines,
-  );
+  const other = await ground.authority.issue(["other.test"], { file: "other" });
+  const served = [
+    { ...pemOf(ground.certificate), names: ["localhost"], isDefault: true },
+    { ...pemOf(other), names: ["other.test"], isDefault: false },
+  ];
+  const loopback = new LoopbackTls(HOST, served, deadlines);
   const advance = (ms: number) => {
     now += ms;
     deadlines.run();
@@ -42,6 +49,10 @@ async function setup() {
       await ground[Symbol.asyncDispose]();
     },
   };
+}
+
+function pemOf({ certPem, keyPem }: Certificate) {
+  return { certPem, keyPem };
 }
 
 function upgrade(
@@ -128,6 +139,58 @@ Deno.test("LoopbackTls.upgrade gives each of many at once its own client", async
     return isMoved;
   });
   assert.ok((await Promise.all(answers)).every((isMoved) => isMoved));
+});
+
+/** A handshake with a hello like this, and a byte after it; whether the connection was moved. */
+async function shakeInPieces(
+  all: { ground: Ground; loopback: LoopbackTls },
+  cut: Cut,
+  hostname: string,
+  alpnProtocols: string[],
+): Promise<boolean> {
+  const [client, raw] = await loopbackPair();
+  let isMoved = false;
+  const upgraded = upgrade(all.loopback, raw, true, () => isMoved = true);
+  const shaken = startTlsInPieces(client, cut, {
+    hostname,
+    alpnProtocols,
+    caCerts: [all.ground.authority.pem],
+  });
+  const outside = await within("client's handshake", shaken);
+  const inside = await within("upgrade", upgraded);
+  await outside.write(Uint8Array.of(42));
+  const into = new Uint8Array(2);
+  assert.equal(await within("its byte", inside.read(into)), 1);
+  inside.close();
+  assert.equal(await within("end", outside.read(into)), null);
+  outside.close();
+  return isMoved;
+}
+
+for (const [way, cut] of Object.entries(CUTS)) {
+  Deno.test(`LoopbackTls.upgrade moves a client whose hello comes ${way}`, async () => {
+    await using all = await setup();
+    assert.ok(await shakeInPieces(all, cut, "localhost", []));
+    assert.ok(await shakeInPieces(all, cut, "other.test", longer(4000)));
+    assert.equal(all.loopback.pending, 0);
+  });
+}
+
+Deno.test("LoopbackTls.upgrade splices a client whose hello fits into no record", async () => {
+  await using all = await setup();
+  const [client, raw] = await loopbackPair();
+  const upgraded = upgrade(all.loopback, raw);
+  const outside = await Deno.startTls(client, {
+    hostname: "localhost",
+    alpnProtocols: longer(20_000),
+    caCerts: [all.ground.authority.pem],
+  });
+  await within("client's handshake", outside.handshake());
+  const inside = await within("upgrade", upgraded);
+  assert.ok(!("handshake" in inside));
+  inside.close();
+  outside.close();
+  all.advance(5000);
 });
 
 Deno.test("LoopbackTls.upgrade ends with a moved connection that is closed in the handshake", async () => {

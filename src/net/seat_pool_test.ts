@@ -54,16 +54,16 @@ Deno.test("SeatPool makes some seats more where there are many connections, and 
   const connections = await Promise.all(
     Array.from({ length: 70 }, () => loopbackPair()),
   );
-  assert.ok(await pool.take());
+  assert.ok(await pool.take("a"));
   assert.equal(all.pairs.length, 1);
-  assert.ok(await pool.take());
+  assert.ok(await pool.take("a"));
   const made = all.pairs.length;
   assert.ok(made > 3, `${made}`);
-  assert.ok(await pool.take());
+  assert.ok(await pool.take("a"));
   assert.equal(all.pairs.length, made);
   pool.close();
   assert.throws(() => all.pairs[2]!.partner.close());
-  assert.equal(await pool.take(), null);
+  assert.equal(await pool.take("a"), null);
   connections.flat().forEach(close);
 });
 
@@ -73,8 +73,48 @@ Deno.test("SeatPool has none where no pair can be made, and no end of others", a
   const pool = new SeatPool(() =>
     isRefused ? Promise.reject(new Error("no descriptor")) : all.pair()
   );
-  assert.deepEqual(await Promise.all([pool.take(), pool.take()]), [null, null]);
+  assert.deepEqual(await Promise.all([pool.take("a"), pool.take("a")]), [
+    null,
+    null,
+  ]);
   isRefused = false;
-  assert.ok(await pool.take());
+  assert.ok(await pool.take("a"));
+  pool.close();
+});
+
+Deno.test("SeatPool keeps the seats of one key from another", async () => {
+  await using all = await setup();
+  const keys = new Map<Deno.TlsConn, string>();
+  const pool = new SeatPool<string>(async (key) => {
+    const pair = await all.pair();
+    keys.set(pair.partner, key);
+    return pair;
+  });
+  const connections = await Promise.all(
+    Array.from({ length: 70 }, () => loopbackPair()),
+  );
+  // The first round counts the connections, the later ones make spares.
+  for (const key of ["a", "b", "a", "c", "b", "c", "a", "b"]) {
+    const seat = await pool.take(key);
+    assert.equal(seat && keys.get(seat.partner), key);
+  }
+  const together = await Promise.all(["d", "a", "d"].map((k) => pool.take(k)));
+  assert.deepEqual(together.map((seat) => keys.get(seat!.partner)), [
+    "d",
+    "a",
+    "d",
+  ]);
+  pool.close();
+  connections.flat().forEach(close);
+});
+
+Deno.test("SeatPool leaves nobody waiting for a key of which there are none", async () => {
+  await using all = await setup();
+  const pool = new SeatPool<string>((key) =>
+    key === "bad" ? Promise.reject(new Error("no such key")) : all.pair()
+  );
+  const [bad, good] = await Promise.all([pool.take("bad"), pool.take("good")]);
+  assert.equal(bad, null);
+  assert.ok(good);
   pool.close();
 });

@@ -180,7 +180,7 @@ export class Serving {
     let bound: Bound;
     try {
       bound = nativeTls(listener, snapshot)
-        ? listenTls(address, true, snapshot.certificates, onConnection)
+        ? listenTls(address, true, snapshot.certificates[0]!, onConnection)
         : listenTcp(address, true, onConnection);
     } catch (error) {
       const at = formatEndpoint(address.hostname, address.port);
@@ -320,13 +320,16 @@ function turnAway(connection: Deno.Conn): void {
   else connection.close();
 }
 
-/** The runtime's own TLS listener does where nothing has to be seen before the handshake. */
+/**
+ * The runtime's own TLS listener does where nothing has to be seen before the handshake: no address, no
+ * version, and no name by which a certificate is picked.
+ */
 function nativeTls(
   listener: ListenerSnapshot,
   snapshot: WorkerSnapshot,
 ): boolean {
   return listener.tls === "implicit" && listener.proxyProtocol === "off" &&
-    snapshot.minTlsVersion === "1.2";
+    snapshot.minTlsVersion === "1.2" && snapshot.certificates.length === 1;
 }
 
 function socketKey(

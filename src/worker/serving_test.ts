@@ -17,19 +17,22 @@ import type { ListenerSnapshot, WorkerSnapshot } from "../port/snapshot.ts";
 // Loaded for the life of the process; a test must not be charged with it.
 libc();
 
-/** One worker that serves one listener of this kind. */
+/** One worker that serves one listener of this kind; `isNamed`: with several certificates. */
 async function serving(
   kind: Partial<ListenerSnapshot>,
   more: Partial<WorkerSnapshot> = {},
+  isNamed = false,
 ) {
   const ground = await Ground.create();
   const backend = new FakeImapBackend({ name: "old", tls: "plain" });
   const port = freePorts(1)[0]!;
+  const served = [ground.certificate];
+  if (isNamed) {
+    served.unshift(await ground.authority.issue(["other.test"], { file: "b" }));
+  }
   const plane = await DataPlane.start(
     1,
-    snapshot([listener(port, kind)], [leg(backend.port)], [
-      ground.certificate,
-    ], more),
+    snapshot([listener(port, kind)], [leg(backend.port)], served, more),
   );
   return {
     ground,
@@ -45,13 +48,18 @@ async function serving(
 }
 
 const IMPLICIT = [
-  ["the runtime's own TLS", "1.2"],
-  ["TLS by an upgrade", "1.3"],
+  ["the runtime's own TLS", "1.2", false],
+  ["TLS by an upgrade", "1.3", false],
+  ["TLS with one of several certificates", "1.2", true],
 ] as const;
 
-for (const [way, minTlsVersion] of IMPLICIT) {
+for (const [way, minTlsVersion, isNamed] of IMPLICIT) {
   Deno.test(`an implicit listener serves by ${way}`, async () => {
-    await using all = await serving({ tls: "implicit" }, { minTlsVersion });
+    await using all = await serving(
+      { tls: "implicit" },
+      { minTlsVersion },
+      isNamed,
+    );
     using client = await ImapClient.tls(all, all.ground.authority.pem);
     const reply = await client.transact("LOGIN alice secret");
     assert.equal(reply.status, "OK");
@@ -61,6 +69,7 @@ for (const [way, minTlsVersion] of IMPLICIT) {
     await using all = await serving(
       { tls: "implicit", preauthTimeout: 300 },
       { minTlsVersion },
+      isNamed,
     );
     for (const hello of ["", "160301020001"]) {
       using client = await ImapClient.raw(all);
@@ -72,7 +81,11 @@ for (const [way, minTlsVersion] of IMPLICIT) {
   });
 
   Deno.test(`garbage instead of ${way} is a failed handshake`, async () => {
-    await using all = await serving({ tls: "implicit" }, { minTlsVersion });
+    await using all = await serving(
+      { tls: "implicit" },
+      { minTlsVersion },
+      isNamed,
+    );
     using client = await ImapClient.raw(all);
     await client.send("a1 LOGIN alice secret\r\n");
     await within("end", client.lineOrEnd());

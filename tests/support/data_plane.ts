@@ -83,11 +83,13 @@ export function snapshot(
       sasl: ["PLAIN", "LOGIN"],
       allowPlainAuthWithoutTls: true,
     }),
-    certificates: certificates.map(({ certPem, keyPem }) => ({
+    certificates: certificates.map(({ certPem, keyPem }, i) => ({
       certPem,
       keyPem,
-      names: ["proxy.test"],
-      isDefault: true,
+      names: i === certificates.length - 1
+        ? ["proxy.test"]
+        : [`other${i}.test`],
+      isDefault: i === certificates.length - 1,
     })),
     minTlsVersion: "1.2",
     trustRoots: [],
