@@ -2,6 +2,7 @@
 import { parse } from "smol-toml";
 import { parseEndpoint } from "../config/scalars.ts";
 import type { Env } from "../config/environment.ts";
+import { whyUnreadable } from "../config/named_files.ts";
 import { ROLES } from "../config/tokens.ts";
 import { AUTHORITY_FILE } from "../pki/authority.ts";
 import { rootIn } from "../pki/kept_authority.ts";
@@ -57,8 +58,9 @@ export async function findAdmin(
 
 /** A configuration file as plain TOML. Throws CtlError. */
 export async function readDocument(file: string, io: CtlIo) {
-  const text = await io.readFile(file).catch((error: Error) => {
-    throw new CtlError(exits.usage, `cannot read ${file}: ${error.message}`);
+  const text = await io.readFile(file).catch((error) => {
+    const reason = whyUnreadable(error);
+    throw new CtlError(exits.usage, `cannot read ${file}: ${reason}`);
   });
   try {
     return parse(text.replace(/^\ufeff/, "")) as Record<string, unknown>;

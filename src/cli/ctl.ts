@@ -7,6 +7,7 @@ import { findAdmin } from "./admin_target.ts";
 import { type Invocation, parseArguments } from "./arguments.ts";
 import { commandHelp, groupHelp } from "./help.ts";
 import type { Env } from "../config/environment.ts";
+import { whyUnreadable } from "../config/named_files.ts";
 import { CtlError, type CtlIo, type ExitCode, exits } from "./io.ts";
 import { readTrustRoots } from "../net/trust_roots.ts";
 import { renderJson } from "./table.ts";
@@ -81,7 +82,7 @@ async function readFile(path: string, io: CtlIo): Promise<string> {
   try {
     return await io.readFile(path);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = whyUnreadable(error);
     throw new CtlError(exits.usage, `cannot read ${path}: ${reason}`);
   }
 }

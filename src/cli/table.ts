@@ -20,6 +20,7 @@ export function columns(rows: readonly (readonly string[])[], indent = "") {
  * item has a list of its own (the legs of a destination), those follow it as indented rows.
  */
 export function renderJson(value: unknown): string {
+  if (isRows(value) && value.length > 0) return `${table(value).join("\n")}\n`;
   if (!isRow(value)) return `${JSON.stringify(value, null, 2)}\n`;
   const fields = Object.entries(value);
   const plain = fields.filter(([, v]) => !isRows(v));

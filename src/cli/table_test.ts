@@ -18,6 +18,10 @@ Deno.test("renderJson writes lists as tables, nested ones as indented rows", () 
     "DESTINATION  DOWN\nold          yes\n  imap       no\n  pop3       yes\n",
   );
   assert.equal(renderJson({ sessions: [] }), "no sessions\n");
+  assert.equal(
+    renderJson(legs),
+    "PROTOCOL  DOWN\nimap      no\npop3      yes\n",
+  );
 });
 
 Deno.test("renderJson lets no control sequence through to a terminal", () => {

@@ -1,6 +1,7 @@
 /** From the text of a configuration file, or a JSON document, to a validated `Config`. */
 import { parse, TomlError } from "smol-toml";
 import { refuseMissingFeatures } from "./availability.ts";
+import { idFaults } from "./document/ids.ts";
 import { type Env, logLevelWarning } from "./environment.ts";
 import { Issues, type Problem, sortProblems } from "./issues.ts";
 import {
@@ -123,7 +124,7 @@ function readToml(
   return { document, draft: examine(document, issues, options), issues };
 }
 
-/** Schema, rules and features not in this version. */
+/** Schema, ids, rules and features not in this version. */
 function examine(
   document: unknown,
   issues: Issues,
@@ -134,6 +135,9 @@ function examine(
     issues,
     options.strict ? "refuse" : "warn",
   );
+  for (const { path, message } of idFaults(document)) {
+    issues.problem(path, message);
+  }
   for (const rule of RULES) rule(draft, issues, options.env);
   refuseMissingFeatures(draft, issues);
   const logLevel = logLevelWarning(options.env);

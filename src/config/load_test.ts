@@ -249,6 +249,24 @@ Deno.test("validateDocument takes any JSON value", () => {
   assert.ok(validateDocument(parse(BASE), options).ok);
 });
 
+Deno.test("loadConfig refuses ids that the configuration API could not find", () => {
+  const found = problemsOf(`${BASE}
+[server]
+"@id" = "x"
+[oauth]
+"@id" = "x"
+[http]
+"@id" = true
+`);
+  assert.deepEqual(
+    found.map((problem) => problem.replace(/^.*?:\d+: /, "")),
+    [
+      'oauth."@id": server has the same',
+      'http."@id": must be a string or a number',
+    ],
+  );
+});
+
 Deno.test("openConfig says that a file cannot be read", async () => {
   const result = await openConfig("no.toml", {
     strict: true,

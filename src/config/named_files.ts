@@ -17,20 +17,29 @@ export async function readNamed(
   }
 }
 
+interface Dates {
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+}
+
 /** Warn of what is not valid now. */
 export function warnOfDates(
   issues: Issues,
   path: Path,
   what: string,
-  dates: { readonly notBefore: Date; readonly notAfter: Date },
+  dates: Dates,
 ): void {
+  const fault = datesFault(dates);
+  if (fault !== null) issues.warn(path, `${what} ${fault}`);
+}
+
+/** What is to be said of something that is not valid now, behind its name; null where it is. */
+export function datesFault({ notBefore, notAfter }: Dates): string | null {
   const now = Date.now();
   const day = (date: Date) => date.toISOString().slice(0, 10);
-  if (dates.notAfter.getTime() < now) {
-    issues.warn(path, `${what} expired on ${day(dates.notAfter)}`);
-  } else if (dates.notBefore.getTime() > now) {
-    issues.warn(path, `${what} is valid from ${day(dates.notBefore)} on`);
-  }
+  if (notAfter.getTime() < now) return `expired on ${day(notAfter)}`;
+  if (notBefore.getTime() > now) return `is valid from ${day(notBefore)} on`;
+  return null;
 }
 
 /** The reason in a few words. */

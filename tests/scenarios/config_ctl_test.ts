@@ -126,7 +126,10 @@ Deno.test("ctl config shows how the running configuration differs, and saves or 
     '"sub"\n',
   );
 
-  assert.match(await done("upstreams"), /"num_requests": 0/);
+  assert.match(
+    await done("upstreams"),
+    /^ADDRESS +DESTINATION +PROTOCOL +NUM_REQUESTS +FAILS\n/,
+  );
   assert.equal(await done("stop"), "stopping\n");
   assert.equal((await proxy.exited).code, 0);
 });

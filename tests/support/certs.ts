@@ -44,11 +44,7 @@ export class Authority {
     const issuer = `CN=Test authority ${crypto.randomUUID().slice(0, 8)}`;
     const keys = await newKeys();
     const cert = await x509.X509CertificateGenerator.createSelfSigned({
-      ...validity(),
-      ...until && {
-        notBefore: new Date(until.getTime() - 7 * DAY),
-        notAfter: until,
-      },
+      ...validity(until),
       serialNumber: "01",
       name: issuer,
       keys,
@@ -74,6 +70,8 @@ export class Authority {
       usage?: "server" | "client";
       /** Where its revocation list is to be had. */
       listedAt?: string;
+      /** When it expires, in place of the usual date. */
+      until?: Date;
     } = {},
   ): Promise<Certificate> {
     const usage = options.usage === "client" ? CLIENT_AUTH : SERVER_AUTH;
@@ -82,7 +80,7 @@ export class Authority {
       options.file ?? names[0]!,
       (publicKey) =>
         x509.X509CertificateGenerator.create({
-          ...validity(),
+          ...validity(options.until),
           serialNumber: serial,
           subject: `CN=${names[0]}`,
           issuer: this.issuer,
@@ -168,10 +166,10 @@ function newKeys(): Promise<CryptoKeyPair> {
   >;
 }
 
-function validity() {
+function validity(until = new Date(Date.now() + 7 * DAY)) {
   return {
-    notBefore: new Date(Date.now() - DAY),
-    notAfter: new Date(Date.now() + 7 * DAY),
+    notBefore: new Date(until.getTime() - 8 * DAY),
+    notAfter: until,
     signingAlgorithm: ALGORITHM,
   };
 }

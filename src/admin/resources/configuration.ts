@@ -1,7 +1,6 @@
 /** What the routes of the configuration have in common. */
 import { z } from "zod";
 import { DocumentError } from "../../config/document/error.ts";
-import { idPaths } from "../../config/document/ids.ts";
 import type { Json } from "../../config/document/json.ts";
 import { type ControlCode, ControlError } from "../../control/api.ts";
 import type { LiveConfig } from "../../control/api_config.ts";
@@ -32,7 +31,7 @@ export function forced(values: Readonly<Record<string, unknown>>): boolean {
     .test(String(values["cache-control"] ?? ""));
 }
 
-/** With its secrets, and ids that name one object each. DocumentError (invalid). */
+/** With its secrets. DocumentError (invalid). */
 export function completed(wanted: Json | null, config: LiveConfig): Json {
   if (wanted === null) {
     throw new DocumentError(
@@ -40,9 +39,7 @@ export function completed(wanted: Json | null, config: LiveConfig): Json {
       "null is no configuration: DELETE unloads it",
     );
   }
-  const whole = config.restore(wanted);
-  idPaths(whole);
-  return whole;
+  return config.restore(wanted);
 }
 
 const CODES: Readonly<

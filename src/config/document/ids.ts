@@ -1,49 +1,50 @@
 /** `@id` members, which give an object a short address. */
+import { formatPath, type Path } from "../issues.ts";
 import { ID_KEY } from "../walk.ts";
 import { DocumentError } from "./error.ts";
 import type { Json } from "./json.ts";
-import { type DocumentPath, formatConfigPath } from "./path.ts";
+import type { DocumentPath } from "./path.ts";
 
-/**
- * Where each id is. DocumentError (invalid) for one that is neither a string with something in it
- * nor a number, and for one that two objects have.
- */
-export function idPaths(document: Json | null): Map<string, DocumentPath> {
-  const found = new Map<string, DocumentPath>();
-  for (const [id, path] of ids(document, [])) {
-    const where = formatConfigPath(path);
+/** An id that names no object. */
+export interface IdFault {
+  /** Of the id itself. */
+  readonly path: Path;
+  readonly message: string;
+}
+
+/** Ids that are neither a string with something in it nor a number, and those that another object has. */
+export function idFaults(document: unknown): IdFault[] {
+  const faults: IdFault[] = [];
+  const found = new Map<string, Path>();
+  for (const [id, object] of ids(document, [])) {
+    const path = [...object, ID_KEY];
     if (typeof id !== "number" && (typeof id !== "string" || id === "")) {
-      throw new DocumentError(
-        "invalid",
-        `${where}: ${ID_KEY} must be a string or a number`,
-      );
+      faults.push({ path, message: "must be a string or a number" });
+      continue;
     }
     const other = found.get(String(id));
-    if (other !== undefined) {
-      throw new DocumentError(
-        "invalid",
-        `${where}: ${formatConfigPath(other)} has the same ${ID_KEY}`,
-      );
+    if (other === undefined) found.set(String(id), object);
+    else {
+      const where = other.length === 0 ? "the root" : formatPath(other);
+      faults.push({ path, message: `${where} has the same` });
     }
-    found.set(String(id), path);
   }
-  return found;
+  return faults;
 }
 
 /** The object with an id. DocumentError (absent) where none has it. */
 export function pathOfId(document: Json | null, id: string): DocumentPath {
-  const path = idPaths(document).get(id);
-  if (path === undefined) throw new DocumentError("absent", "unknown id");
-  return path;
+  for (const [member, path] of ids(document, [])) {
+    if (String(member) === id) return path.map(String);
+  }
+  throw new DocumentError("absent", "unknown id");
 }
 
-function* ids(
-  value: Json,
-  path: DocumentPath,
-): Generator<[id: Json, DocumentPath]> {
+function* ids(value: unknown, path: Path): Generator<[id: unknown, Path]> {
   if (typeof value !== "object" || value === null) return;
+  const isList = Array.isArray(value);
   for (const [name, member] of Object.entries(value)) {
-    if (name === ID_KEY && !Array.isArray(value)) yield [member, path];
-    else yield* ids(member, [...path, name]);
+    if (name === ID_KEY && !isList) yield [member, path];
+    else yield* ids(member, [...path, isList ? Number(name) : name]);
   }
 }

@@ -8,6 +8,7 @@ import {
   PEM_CERTIFICATE,
   readPair,
 } from "../../config/certificate.ts";
+import { datesFault } from "../../config/named_files.ts";
 import type { DestinationTrust } from "../../config/destination_trust.ts";
 import type { Json } from "../../config/document/json.ts";
 import type { RevocationList } from "../../port/snapshot.ts";
@@ -70,6 +71,10 @@ export function certificates(ground: SslGround): SslFamily<CertificateValue> {
         const part = error.part === "cert" ? "The certificate" : "The key";
         return `${part} ${error.message}!`;
       }
+    },
+    oddity({ cert, key }) {
+      const fault = datesFault(readPair(cert, key));
+      return fault && `The certificate ${fault}.`;
     },
     ...overridden(ground, "certificate", ({ cert, key }) => ({ cert, key })),
     summary: () => "",

@@ -27,6 +27,8 @@ export interface SslFamily<M> {
   read(names: readonly string[], payload: string, before: M | undefined): M;
   /** Why it cannot be put in force as it is; null where it can. */
   incomplete(material: M): string | null;
+  /** What is odd about it, though it can be put in force. */
+  oddity?(material: M): string | null;
   /** Put it in force under all these names, or nothing. Throws ControlError. */
   put(names: readonly string[], material: M, by: string): Promise<void>;
   /** Take away what was put under a name that the configuration has not. */

@@ -79,6 +79,20 @@ const refuses = (
     return true;
   });
 
+Deno.test("a certificate that has expired is committed with a word about it", async () => {
+  await using ground = await Ground.create();
+  const { ssl, served } = await stage(ground);
+  const { certPem, keyPem } = await ground.authority.issue(["old.test"], {
+    until: new Date("2021-01-01T00:00:00Z"),
+  });
+  ssl.set("cert", "main", certPem + keyPem);
+  assert.equal(
+    await ssl.commit("cert", "main", "ops"),
+    "Committing main\nThe certificate expired on 2021-01-01.\nSuccess!\n",
+  );
+  assert.deepEqual(served().resources.certificates[0]!.certPem, certPem);
+});
+
 Deno.test("a certificate is replaced when its transaction is committed, and not before", async () => {
   await using ground = await Ground.create();
   const { ssl, served } = await stage(ground);

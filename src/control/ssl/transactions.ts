@@ -68,7 +68,9 @@ export class Transactions<M> {
     // Another may have been begun while this one came into force.
     if (this.#ongoing === ongoing) this.#ongoing = null;
     for (const name of names) this.#empty.delete(name);
-    return `Committing ${title}\nSuccess!\n`;
+    const oddity = this.family.oddity?.(material) ?? null;
+    const lines = [`Committing ${title}`, ...oddity === null ? [] : [oddity]];
+    return `${lines.join("\n")}\nSuccess!\n`;
   }
 
   abort(title: string): string {
