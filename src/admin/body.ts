@@ -6,40 +6,70 @@ import { AdminError, type BodyDeclaration } from "./route.ts";
 export const BODY_LIMIT = 16 * 1024 * 1024;
 
 export interface RequestBody {
-  /** One of the declared types, without its parameters. */
+  /** Without its parameters; one of the declared types, unless the body is streamed. */
   readonly type: string;
   readonly text: string;
+  /** What the text is as JSON, where the route declares a schema: in the form of that. */
+  readonly value: unknown;
+  /** Of a route that declares a streamed body. */
+  readonly stream: ReadableStream<Uint8Array> | null;
 }
+
+const NOTHING: RequestBody = {
+  type: "",
+  text: "",
+  value: undefined,
+  stream: null,
+};
 
 /**
  * Reads what a route declares. AdminError 415 for another content type, 413 for what is larger than
- * BODY_LIMIT, of which no more than that is kept, 400 for what is not UTF-8.
+ * BODY_LIMIT, of which no more than that is kept, 400 for what is not UTF-8 or not as declared.
  */
 export async function readBody(
   request: Request,
   declared: BodyDeclaration | undefined,
 ): Promise<RequestBody> {
-  if (declared === undefined) return { type: "", text: "" };
+  if (declared === undefined) return NOTHING;
   const type = (request.headers.get("content-type") ?? declared.types[0])
     .split(";", 1)[0]!.trim().toLowerCase();
-  if (!declared.types.includes(type)) {
-    const types = declared.types.join(", ");
-    const choice = declared.types.length === 1 ? types : `one of ${types}`;
-    throw new AdminError(
-      415,
-      `unsupported content type: must be ${choice}`,
-      { accept: types },
-    );
-  }
+  if (declared.streamed) return { ...NOTHING, type, stream: request.body };
+  if (!declared.types.includes(type)) throw unsupported(declared);
   const bytes = await readBounded(request);
+  let text: string;
   try {
-    return {
-      type,
-      text: new TextDecoder("utf-8", { fatal: true }).decode(bytes),
-    };
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
     throw new AdminError(400, "the body is not UTF-8");
   }
+  return { ...NOTHING, type, text, value: valueOf(text, declared) };
+}
+
+/** For a content type that is not taken. */
+export function unsupported({ types }: BodyDeclaration): AdminError {
+  const list = types.join(", ");
+  return new AdminError(
+    415,
+    `unsupported content type: must be ${
+      types.length > 1 ? "one of " : ""
+    }${list}`,
+    { accept: list },
+  );
+}
+
+function valueOf(text: string, { schema }: BodyDeclaration): unknown {
+  if (schema === undefined) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new AdminError(400, "the body is not JSON");
+  }
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const { path, message } = result.error.issues[0]!;
+  const place = path.length === 0 ? "" : `${path.join(".")}: `;
+  throw new AdminError(400, `the body: ${place}${message}`);
 }
 
 async function readBounded(request: Request): Promise<Uint8Array> {

@@ -33,13 +33,17 @@ Deno.test("readBody gives the text, and the type without its parameters", async 
   assert.deepEqual(await readBody(request("ä = 1", headers), DECLARED), {
     type: "text/toml",
     text: "ä = 1",
+    value: undefined,
+    stream: null,
   });
   const bytes = new TextEncoder().encode("{}");
   assert.deepEqual(await readBody(request(bytes, {}), DECLARED), {
     type: "application/json",
     text: "{}",
+    value: undefined,
+    stream: null,
   });
-  const none = { type: "", text: "" };
+  const none = { type: "", text: "", value: undefined, stream: null };
   assert.deepEqual(await readBody(request("x"), undefined), none);
 });
 

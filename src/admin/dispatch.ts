@@ -7,7 +7,13 @@ import type { Lockout } from "./lockout.ts";
 import { discardBody, readBody } from "./body.ts";
 import { readParameters } from "./parameters.ts";
 import { matchPath } from "./path.ts";
-import { AdminError, changes, defaultRefusals, type Route } from "./route.ts";
+import {
+  AdminError,
+  type CallDetail,
+  changes,
+  defaultRefusals,
+  type Route,
+} from "./route.ts";
 import { parseTarget, type Target } from "./target.ts";
 
 export interface DispatchOptions {
@@ -25,7 +31,7 @@ export type Dispatch = (request: Request, peer: string) => Promise<Response>;
 
 interface Answer {
   readonly status: number;
-  readonly body: string;
+  readonly body: string | ReadableStream<Uint8Array>;
   readonly type: string;
   readonly headers?: Readonly<Record<string, string>>;
   /** For the audit line. */
@@ -126,7 +132,8 @@ async function run(
 ): Promise<Answer> {
   let values: Readonly<Record<string, unknown>> = {};
   let answer: Answer;
-  let detail: ChangeDetail = {};
+  let detail: ChangeDetail & CallDetail = {};
+  let status = 200;
   const headers: Record<string, string> = {};
   try {
     if (principal && !allows(principal, route.role)) {
@@ -134,36 +141,34 @@ async function run(
     }
     values = readParameters(route, target.rawQuery, inPath, request.headers);
     const body = await readBody(request, route.body);
-    const { control, routes, audit } = options;
-    const note = (noted: ChangeDetail) => void (detail = noted);
+    const { control, routes, audit, shorten } = options;
+    const note = (noted: ChangeDetail & CallDetail) => void (detail = noted);
     const value = await route.handle({
-      ...{ control, request, values, routes, body, audit, note },
+      ...{ control, request, values, routes, body, audit, note, shorten },
       by: principal?.name ?? "",
+      setStatus: (other) => void (status = other),
       setHeader: (name, value) => void (headers[name] = value),
     });
-    answer = route.form === "json" ? json(value) : route.form === "typed"
-      ? {
-        status: 200,
-        ...value as { type: string; body: string },
-        result: "done",
-      }
-      : text(200, value as string);
-    answer = { ...answer, headers };
+    answer = { ...answered(route, value), status, headers };
   } catch (error) {
     answer = refusal(options, error, route.path, route);
   }
   if (principal && changes(route)) {
     const { status, result } = answer;
+    const { parameters, result: noted = result, ...changed } = detail;
     options.audit.record({
       via: "api",
       actor: principal.name,
       role: principal.role,
       client: peer,
       action: `${route.method} ${route.path}`,
-      parameters: shortened(route, values, options.shorten),
-      ...detail,
+      parameters: {
+        ...shortened(route, values, options.shorten),
+        ...parameters,
+      },
+      ...changed,
       status,
-      result,
+      result: noted,
     });
   }
   return answer;
@@ -196,9 +201,13 @@ function text(status: number, body: string): Answer {
   return { status, body, type: "text/plain; charset=utf-8", result: body };
 }
 
-function json(value: unknown): Answer {
-  const body = JSON.stringify(value);
-  return { status: 200, body, type: "application/json", result: "done" };
+/** What a handler answered, in the form of its route. */
+function answered({ form }: Route, value: unknown): Answer {
+  if (form === "text") return text(200, value as string);
+  const { type, body } = form === "json"
+    ? { type: "application/json", body: JSON.stringify(value) }
+    : value as Pick<Answer, "type" | "body">;
+  return { status: 200, type, body, result: "done" };
 }
 
 function respond(request: Request, answer: Answer): Response {
@@ -206,7 +215,14 @@ function respond(request: Request, answer: Answer): Response {
   headers.set("content-type", answer.type);
   if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
   headers.set("x-content-type-options", "nosniff");
-  const body = request.method === "HEAD" ? null : `${answer.body}\n`;
+  const { body: content } = answer;
+  const isEmpty = request.method === "HEAD";
+  if (isEmpty && typeof content !== "string") void content.cancel();
+  const body = isEmpty
+    ? null
+    : typeof content === "string"
+    ? `${content}\n`
+    : content as ReadableStream<Uint8Array<ArrayBuffer>>;
   return new Response(body, { status: answer.status, headers });
 }
 

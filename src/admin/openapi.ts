@@ -59,7 +59,9 @@ export function ownFailures(route: Route): Failure[] {
     found.push([400, `\`${required.join(" and ")} required\``]);
   }
   for (const [name, { schema }] of names) {
-    if (schema instanceof z.ZodNumber) found.push([400, `\`invalid ${name}\``]);
+    if (schema instanceof z.ZodNumber || schema instanceof z.ZodBoolean) {
+      found.push([400, `\`invalid ${name}\``]);
+    }
   }
   for (const { status, summary, text } of Object.values(route.refusals)) {
     found.push([
@@ -67,15 +69,22 @@ export function ownFailures(route: Route): Failure[] {
       text === undefined ? summary : `\`${text}\`: ${summary}`,
     ]);
   }
-  for (const [status, summary] of Object.entries(route.failures ?? {})) {
-    found.push([Number(status), summary]);
+  for (const declared of [route.outcomes, route.failures]) {
+    for (const [status, summary] of Object.entries(declared ?? {})) {
+      found.push([Number(status), summary]);
+    }
   }
   if (route.body) {
     found.push(
-      [400, "The body is not UTF-8"],
-      [413, `The body is larger than ${BODY_LIMIT} bytes`],
       [415, `The content type is none of ${route.body.types.join(", ")}`],
     );
+    if (!route.body.streamed) {
+      const like = route.body.schema ? ", or not of that form" : "";
+      found.push(
+        [400, `The body is not UTF-8${like}`],
+        [413, `The body is larger than ${BODY_LIMIT} bytes`],
+      );
+    }
   }
   return merged(found);
 }
@@ -127,7 +136,12 @@ function operation(route: Route, suffix = ""): Json {
       requestBody: {
         description: route.body.summary,
         required: true,
-        content: Object.fromEntries(route.body.types.map((type) => [type, {}])),
+        content: Object.fromEntries(
+          route.body.types.map((type) => [type, {
+            ...(route.body!.schema &&
+              { schema: jsonSchema(route.body!.schema) }),
+          }]),
+        ),
       },
     }),
     responses: {
@@ -144,7 +158,10 @@ function operation(route: Route, suffix = ""): Json {
           [500, "`internal error`"],
         ]).map(([status, description]) => [status, {
           description,
-          content: { "text/plain": { schema: { type: "string" } } },
+          content: {
+            "text/plain": { schema: { type: "string" } },
+            ...(route.outcomes?.[status] && content(route)),
+          },
         }]),
       ),
     },
@@ -161,7 +178,7 @@ function headersOf(headers: Readonly<Record<string, string>>): Json {
 }
 
 function content(route: Route): Json {
-  const schema = route.form === "typed"
+  const schema = route.form === "typed" || route.form === "stream"
     ? { type: "string" }
     : jsonSchema(route.response);
   return Object.fromEntries(

@@ -47,7 +47,13 @@ export function readParameters(
 }
 
 /** Text as the type that the schema wants; what does not convert is left for it to refuse. */
-function wireValue(schema: z.ZodType, text: string): string | number {
+function wireValue(
+  schema: z.ZodType,
+  text: string,
+): string | number | boolean {
+  if (schema instanceof z.ZodBoolean && /^(true|false)$/.test(text)) {
+    return text === "true";
+  }
   if (!(schema instanceof z.ZodNumber) || !/^\d+$/.test(text)) return text;
   return Math.min(Number(text), Number.MAX_SAFE_INTEGER);
 }

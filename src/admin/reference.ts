@@ -71,7 +71,13 @@ function section(route: Route): string {
     route.body &&
     `The body, ${
       route.body.types.map((type) => `\`${type}\``).join(", ")
-    }: ${route.body.summary}.\n`,
+    }: ${route.body.summary}${
+      route.body.schema
+        ? `. Its shape: ${
+          shapeOf(z.toJSONSchema(route.body.schema, { io: "input" }))
+        }`
+        : ""
+    }.\n`,
     `200 answers ${answerOf(route)}${headersOf(route)}\n`,
     errors && `| otherwise | |\n|---|---|\n${errors}`,
   ].filter(Boolean).join("\n");
@@ -83,7 +89,7 @@ function headersOf({ headers = {} }: Route): string {
 }
 
 function answerOf(route: Route): string {
-  if (route.form === "typed") {
+  if (route.form === "typed" || route.form === "stream") {
     return `${contentTypes(route).map((type) => `\`${type}\``).join(" or ")}.`;
   }
   const schema = z.toJSONSchema(route.response, { io: "input" });
@@ -116,8 +122,11 @@ function shape(schema: z.core.JSONSchema._JSONSchema): string {
     const { propertyNames: name, additionalProperties: value } = schema;
     return `{${shape(name)}: ${shape(value)}}`;
   }
+  const required = new Set(schema.required);
   const fields = Object.entries(schema.properties ?? {})
-    .map(([name, value]) => `${name}: ${shape(value)}`);
+    .map(([name, value]) =>
+      `${name}${required.has(name) ? "" : "?"}: ${shape(value)}`
+    );
   return `{${fields.join(", ")}}`;
 }
 

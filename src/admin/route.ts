@@ -41,10 +41,21 @@ export interface Call<P extends Parameters = Parameters> {
   readonly audit: Pick<AuditLog, "latest">;
   /** Who asks, for what is kept of the call: the name of a token. */
   readonly by: string;
-  /** What the audit line of this call has besides its parameters. */
-  note(detail: ChangeDetail): void;
+  /** How an account appears where its name is not to be seen. */
+  readonly shorten: (identifier: string) => string;
+  /** What the audit line of this call has besides its parameters, and how it ended in a word. */
+  note(detail: ChangeDetail & CallDetail): void;
+  /** One of the route's `outcomes` in place of 200. */
+  setStatus(status: number): void;
   /** A header of the answer, which the route declares. */
   setHeader(name: string, value: string): void;
+}
+
+/** What a handler adds to the audit line of a call. */
+export interface CallDetail {
+  /** What the body asked for, accounts shortened. */
+  readonly parameters?: Readonly<Record<string, string>>;
+  readonly result?: string;
 }
 
 type DeepReadonly<T> = T extends readonly (infer E)[]
@@ -78,6 +89,28 @@ export interface BodyDeclaration {
   readonly summary: string;
   /** The content types that are taken; the first where the request names none. */
   readonly types: readonly [string, ...string[]];
+  /** What JSON has to look like; the handler finds it as `value`. */
+  readonly schema?: z.ZodType;
+  /** Of any size, and with any content type: the handler judges that, and reads it while it comes. */
+  readonly streamed?: true;
+}
+
+/** What a command takes in place of a file with the body. */
+export interface ComposedParameter {
+  readonly required: boolean;
+  readonly summary: string;
+  /** Takes no value. */
+  readonly flag?: true;
+  /** May be given more than once. */
+  readonly repeated?: true;
+}
+
+/** The words of a command by the names of its parameters. */
+export interface CommandWords {
+  readonly values: Readonly<Record<string, string>>;
+  readonly lists: Readonly<Record<string, readonly string[]>>;
+  /** A file, or standard input for `-`. */
+  read(path: string): Promise<string>;
 }
 
 export interface RouteDeclaration<P extends Parameters, S extends z.ZodType> {
@@ -94,10 +127,15 @@ export interface RouteDeclaration<P extends Parameters, S extends z.ZodType> {
   readonly body?: BodyDeclaration;
   /** Changes nothing although the method is not GET. */
   readonly safe?: true;
-  /** `text`: one line, sent with a newline; `typed`: a body with a content type of its own. */
-  readonly form: "text" | "json" | "typed";
-  /** For `typed` made by `typedResponse`. */
+  /**
+   * `text`: one line, sent with a newline; `typed`: a body with a content type of its own; `stream`: the
+   * same, of any size.
+   */
+  readonly form: "text" | "json" | "typed" | "stream";
+  /** For `typed` made by `typedResponse`, for `stream` by `streamedResponse`. */
   readonly response: S;
+  /** Statuses other than 200 with an answer of the same form. */
+  readonly outcomes?: Readonly<Record<number, string>>;
   /** Headers of the answer that mean something, with their meaning. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Which errors of the control plane can occur here, and how they are answered. */
@@ -106,10 +144,15 @@ export interface RouteDeclaration<P extends Parameters, S extends z.ZodType> {
   readonly failures?: Readonly<Record<number, string>>;
   readonly cli: {
     readonly verb: readonly string[];
-    /** Parameters given by position, and `file` for the body; the others are options. */
-    readonly positional: readonly ((keyof P & string) | "file")[];
+    /** Parameters given by position, and `file` for the body or what it is made of; the others are options. */
+    readonly positional: readonly string[];
     /** The answer is a document, which is printed as JSON. */
     readonly document?: true;
+    /** The body is made of words rather than read from a file. */
+    readonly compose?: {
+      readonly parameters: Readonly<Record<string, ComposedParameter>>;
+      body(words: CommandWords): Promise<string>;
+    };
   };
   handle(call: Call<P>): Answered<S> | Promise<Answered<S>>;
 }
@@ -121,6 +164,16 @@ export function typedResponse<const T extends readonly [string, ...string[]]>(
   types: T,
 ) {
   return z.strictObject({ type: z.enum(types), body: z.string() });
+}
+
+/** The response of a `stream` route. What the stream fails with cuts the answer short. */
+export function streamedResponse<
+  const T extends readonly [string, ...string[]],
+>(types: T) {
+  return z.strictObject({
+    type: z.enum(types),
+    body: z.instanceof(ReadableStream<Uint8Array>),
+  });
 }
 
 /** The content types that a route may answer with. */

@@ -1,4 +1,5 @@
 /** The one table of the management API. */
+import { accountRoutes } from "./resources/accounts.ts";
 import { auditRoutes } from "./resources/audit.ts";
 import { cacheRoutes } from "./resources/cache.ts";
 import { configRoutes } from "./resources/config.ts";
@@ -22,6 +23,7 @@ export const routes: readonly Route[] = [
   ...destinationRoutes,
   ...mappingRoutes,
   ...cacheRoutes,
+  ...accountRoutes,
   ...connectionRoutes,
   ...limitRoutes,
   ...overrideRoutes,

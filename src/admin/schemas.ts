@@ -10,9 +10,11 @@ import type {
   Stats,
   UpstreamView,
 } from "../control/api.ts";
+import type { MoveAnswer } from "../control/api_moves.ts";
 import type { AuditRecord } from "../control/audit_log.ts";
 import type { AuthorityView } from "../pki/authority.ts";
 import { PROTOCOLS } from "../config/protocols.ts";
+import { MOVE_RESULTS } from "../observe/metric_names.ts";
 import type { Parameter } from "./route.ts";
 
 const count = z.int().min(0);
@@ -182,6 +184,22 @@ export const overridesSchema = z.strictObject({
     }),
   ),
 });
+
+const destinationsOfNames = z.record(z.string(), z.string().nullable());
+
+/** What a move or an undo has done. */
+export const moveAnswerSchema = z.strictObject({
+  change: z.string().nullable(),
+  dry_run: z.boolean(),
+  problem: z.string().nullable(),
+  accounts: z.array(z.strictObject({
+    identifier: z.string(),
+    result: z.enum([...MOVE_RESULTS, "would-change"]),
+    previous: destinationsOfNames,
+    now: destinationsOfNames,
+    kicked: count,
+  })),
+}) satisfies z.ZodType<MoveAnswer>;
 
 /** An account, as a client would log in; the control plane normalizes it. */
 export const identifier = {

@@ -1,5 +1,6 @@
 /** From the words behind `mailferry ctl` to a route and its parameters. */
-import type { Parameters, Route } from "../admin/route.ts";
+import { z } from "zod";
+import type { ComposedParameter, Route } from "../admin/route.ts";
 import { nearest } from "../config/nearest.ts";
 import { CtlError, exits } from "./io.ts";
 
@@ -31,6 +32,8 @@ export interface Invocation {
   /** All that are no options; the first names the group whose help is meant. */
   readonly words: readonly string[];
   readonly values: Readonly<Record<string, string>>;
+  /** Of parameters that may be given more than once. */
+  readonly lists: Readonly<Record<string, readonly string[]>>;
 }
 
 /** Throws CtlError (usage). */
@@ -40,16 +43,18 @@ export function parseArguments(
 ): Invocation {
   const { words, options } = splitOptions(args, routes);
   const globals: Partial<Record<GlobalOption, string>> = {};
-  const named = new Map<string, string>();
+  const named: [option: string, value: string][] = [];
   for (const [name, value] of options) {
     if (isGlobal(name)) globals[name] = value;
-    else named.set(name, value);
+    else named.push([name, value]);
   }
   const found = findRoute(words, routes);
-  if (found === undefined) return { globals, words, values: {} };
+  if (found === undefined) return { globals, words, values: {}, lists: {} };
   const { route, rest } = found;
-  const values = globals.help === undefined ? bind(route, rest, named) : {};
-  return { globals, words, route, values };
+  const bound = globals.help === undefined
+    ? bind(route, rest, named)
+    : { values: {}, lists: {} };
+  return { globals, words, route, ...bound };
 }
 
 /** Options may stand anywhere; `--` ends them; `--name=value` and `--name value` are the same. */
@@ -58,8 +63,12 @@ function splitOptions(args: readonly string[], routes: readonly Route[]) {
   const options: [name: string, value: string][] = [];
   const known = [
     ...Object.keys(globalOptions),
-    ...routes.flatMap(optionsOf),
+    ...routes.flatMap(optionsOf).map(optionName),
   ];
+  const flags = routes.flatMap((route) =>
+    Object.entries(parametersOf(route))
+      .filter(([, { flag }]) => flag).map(([name]) => optionName(name))
+  );
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]!;
     if (arg === "--") {
@@ -78,9 +87,12 @@ function splitOptions(args: readonly string[], routes: readonly Route[]) {
     if (!known.includes(name)) {
       throw usage(`unknown option ${arg}${suggestion(name, known, "--")}`);
     }
-    if (isGlobal(name) && globalOptions[name].value === null) {
+    const isFlag = isGlobal(name)
+      ? globalOptions[name].value === null
+      : flags.includes(name);
+    if (isFlag) {
       if (inline !== undefined) throw usage(`--${name} takes no value`);
-      options.push([name, ""]);
+      options.push([name, isGlobal(name) ? "" : "true"]);
       continue;
     }
     const value = inline ?? args[++i];
@@ -90,14 +102,33 @@ function splitOptions(args: readonly string[], routes: readonly Route[]) {
   return { words, options };
 }
 
-/** What a command takes: the route's parameters, and the file with the body. */
+/** What a command takes: the route's parameters, and the file with the body or what that is made of. */
 export function parametersOf(
   route: Route,
-): Readonly<Record<string, Pick<Parameters[string], "required" | "summary">>> {
-  if (route.body === undefined) return route.parameters;
+): Readonly<Record<string, ComposedParameter>> {
+  const parameters = Object.fromEntries(
+    Object.entries(route.parameters).map((
+      [name, { required, summary, schema }],
+    ) => [name, {
+      required,
+      summary,
+      ...(schema instanceof z.ZodBoolean && { flag: true as const }),
+    }]),
+  );
+  const { body, cli: { compose } } = route;
+  if (compose) return { ...parameters, ...compose.parameters };
+  if (body === undefined) return parameters;
+  const kinds = body.streamed
+    ? ".ndjson, .tsv, .csv, or --format does"
+    : ".toml, .json5, else JSON";
   const summary =
-    `${route.body.summary}; \`-\` is standard input. The name says what it is: .toml, .json5, else JSON`;
-  return { ...route.parameters, file: { required: true, summary } };
+    `${body.summary}; \`-\` is standard input. The name says what it is: ${kinds}`;
+  return { ...parameters, file: { required: true, summary } };
+}
+
+/** As it stands on the command line, behind its dashes. */
+export function optionName(parameter: string): string {
+  return parameter.replaceAll("_", "-");
 }
 
 /** The names of a command's parameters that are given as options. */
@@ -134,26 +165,28 @@ function findRoute(
 function bind(
   route: Route,
   rest: readonly string[],
-  named: ReadonlyMap<string, string>,
-): Record<string, string> {
+  named: readonly (readonly [option: string, value: string])[],
+): Pick<Invocation, "values" | "lists"> {
   const verb = route.cli.verb.join(" ");
   const values: Record<string, string> = {};
+  const lists: Record<string, string[]> = {};
+  const parameters = parametersOf(route);
   const { positional } = route.cli;
   if (rest.length > positional.length) {
     throw usage(`${verb}: unexpected argument ${rest[positional.length]}`);
   }
   rest.forEach((word, i) => values[positional[i]!] = word);
-  for (const [name, value] of named) {
-    if (!optionsOf(route).includes(name)) {
-      throw usage(`${verb} has no option --${name}`);
-    }
-    values[name] = value;
+  for (const [option, value] of named) {
+    const name = optionsOf(route).find((each) => optionName(each) === option);
+    if (name === undefined) throw usage(`${verb} has no option --${option}`);
+    if (parameters[name]!.repeated) (lists[name] ??= []).push(value);
+    else values[name] = value;
   }
-  const missing = Object.entries(parametersOf(route))
+  const missing = Object.entries(parameters)
     .filter(([name, { required }]) => required && !values[name])
     .map(([name]) => name.toUpperCase());
   if (missing.length > 0) throw usage(`${verb}: ${missing.join(" ")} missing`);
-  return values;
+  return { values, lists };
 }
 
 const isGlobal = (name: string): name is GlobalOption =>

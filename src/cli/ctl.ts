@@ -39,7 +39,7 @@ export async function runCtl(
 
 async function call(
   route: Route,
-  { globals, values }: Invocation,
+  { globals, values, lists }: Invocation,
   env: Env,
   io: CtlIo,
 ): Promise<ExitCode> {
@@ -49,16 +49,26 @@ async function call(
     : await readFile(globals.cacert, io);
   const inPath = pathParameters(route.path);
   const path = fillPath(route.path, values);
-  const { file, ...parameters } = values;
+  const { compose } = route.cli;
   const headers: Record<string, string> = {};
   const inQuery: [name: string, value: string][] = [];
-  for (const [name, value] of Object.entries(parameters)) {
-    const { header } = route.parameters[name]!;
+  for (const [name, value] of Object.entries(values)) {
+    const parameter = route.parameters[name];
+    // The others make the body.
+    if (parameter === undefined) continue;
+    const { header } = parameter;
     if (header !== undefined) headers[header] = value.replace(/[^ -~]/g, "?");
     else if (!inPath.includes(name)) inQuery.push([name, value]);
   }
-  const body = file === undefined ? undefined : await readFile(file, io);
-  if (file !== undefined) headers["content-type"] = contentType(file, route);
+  const read = (path: string) => readFile(path, io);
+  let body: string | undefined;
+  if (compose) {
+    body = await compose.body({ values, lists, read });
+    headers["content-type"] = route.body!.types[0];
+  } else if (values["file"] !== undefined) {
+    body = await read(values["file"]);
+    headers["content-type"] = contentType(values["file"], route);
+  }
   const query = inQuery
     .map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join("&");
   const answer = await request(
@@ -94,7 +104,7 @@ function contentType(file: string, { body }: Route): string {
   return types.find((type) => type.endsWith(`/${extension}`)) ?? types[0]!;
 }
 
-/** Text answers are shown as they are; what was refused goes to standard error. */
+/** Text answers are shown as they are; a refusal in words goes to standard error. */
 function show(
   answer: AdminAnswer,
   route: Route,
@@ -102,15 +112,20 @@ function show(
   io: CtlIo,
 ): ExitCode {
   const { status, headers, body } = answer;
-  if (status !== 200) {
-    io.err(body);
-    return status === 404 ? exits.notFound : exits.refused;
-  }
   const isJson = headers.get("content-type") === "application/json";
+  const exit = status === 200
+    ? exits.ok
+    : status === 404
+    ? exits.notFound
+    : exits.refused;
+  if (status !== 200 && !isJson) {
+    io.err(body);
+    return exit;
+  }
   if (isJson && route.cli.document && !json) {
     io.out(`${JSON.stringify(JSON.parse(body), null, 2)}\n`);
   } else if (isJson && !json) io.out(renderJson(JSON.parse(body)));
   else if (!isJson && json) io.out(`${JSON.stringify(body.trimEnd())}\n`);
   else io.out(body);
-  return exits.ok;
+  return exit;
 }

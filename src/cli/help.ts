@@ -1,6 +1,11 @@
 /** Help of `mailferry ctl`, made from the route table. */
 import type { Route } from "../admin/route.ts";
-import { globalOptions, optionsOf, parametersOf } from "./arguments.ts";
+import {
+  globalOptions,
+  optionName,
+  optionsOf,
+  parametersOf,
+} from "./arguments.ts";
 import { columns } from "./table.ts";
 
 /** The whole command list, or the commands of one group. */
@@ -28,11 +33,11 @@ export function groupHelp(routes: readonly Route[], group?: string): string {
 /** Help of one command. */
 export function commandHelp(route: Route): string {
   const parameters = Object.entries(parametersOf(route));
-  const rows = parameters.map(([name, { summary }]) => [
+  const rows = parameters.map(([name, { summary, repeated }]) => [
     route.cli.positional.includes(name)
       ? name.toUpperCase()
-      : `--${name} ${name.toUpperCase()}`,
-    summary,
+      : optionOf(route, name),
+    repeated ? `${summary}; may be given more than once` : summary,
   ]);
   return [
     `usage: mailferry ctl ${usageOf(route)}`,
@@ -55,10 +60,15 @@ export function usageOf(route: Route): string {
   return [
     ...verb.map((word) => word === "list" ? "[list]" : word),
     ...positional.map((name) => optional(name, name.toUpperCase())),
-    ...optionsOf(route).map((name) =>
-      optional(name, `--${name} ${name.toUpperCase()}`)
-    ),
+    ...optionsOf(route).map((name) => optional(name, optionOf(route, name))),
   ].join(" ");
+}
+
+function optionOf(route: Route, name: string): string {
+  const option = `--${optionName(name)}`;
+  return parametersOf(route)[name]?.flag
+    ? option
+    : `${option} ${name.toUpperCase()}`;
 }
 
 function globalRows(): string[][] {

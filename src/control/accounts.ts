@@ -1,4 +1,5 @@
 /** Accounts as administrators name them, and what a mapping store may be given of them. */
+import { mappingTargetFault } from "../config/mapping_targets.ts";
 import type { Config } from "../config/schema.ts";
 import {
   checkIdentifier,
@@ -19,6 +20,16 @@ export function accountKey(
       masterUserSeparators: routing.master_user_separators,
     })
   );
+}
+
+/** Throws ControlError: "unknown" for no destination at all, "invalid" for one that accounts cannot be mapped to. */
+export function mustBeTarget(config: Config, destination: string): void {
+  if (!Object.hasOwn(config.destination, destination)) {
+    throw new ControlError("unknown", "unknown destination");
+  }
+  // What a file with this mapping would be refused for, at the next reload or start.
+  const fault = mappingTargetFault(config)(destination);
+  if (fault !== null) throw new ControlError("invalid", fault);
 }
 
 /** Throws ControlError("read-only"). */

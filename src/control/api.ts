@@ -1,5 +1,6 @@
 /** What the control plane can be asked to do, by the management API and later by other front doors. */
 import type { LiveConfig } from "./api_config.ts";
+import type { MoveControl } from "./api_moves.ts";
 import type { OverrideControl } from "./api_overrides.ts";
 import type { TableControl } from "./api_tables.ts";
 import type { AuthorityView } from "../pki/authority.ts";
@@ -154,6 +155,7 @@ export interface ControlPlane {
   /** Answers how many sessions were ended. */
   kick(identifier: string): Promise<number>;
   delay(identifier: string, seconds: number): Promise<void>;
+  readonly moves: MoveControl;
   readonly config: LiveConfig;
   readonly overrides: OverrideControl;
   readonly acls: TableControl;

@@ -73,8 +73,8 @@ export function assemble(
   const holds = new Holds(
     (listener) => maxConnections.current.get(listener) ?? 0,
     systemClock,
-    (identifier, held) => {
-      told = supervisor.ask("hold", { identifier, held });
+    (identifiers, held) => {
+      told = supervisor.ask("hold", { identifiers, held });
     },
   );
   const limits = new Limits(limitSettings(config), systemClock);
@@ -153,6 +153,11 @@ export function assemble(
     async hold(account, seconds) {
       holds.delay(account, seconds);
       await told;
+    },
+    async pin(accounts) {
+      const release = holds.pin(accounts);
+      await told;
+      return release;
     },
     configure({ config: next, caps }) {
       maxConnections.current = connectionLimits(next);

@@ -7,6 +7,7 @@ import { formatProblem } from "../config/issues.ts";
 import type { Config } from "../config/schema.ts";
 import { Secrets } from "../config/document/secrets.ts";
 import { readTrustRoots } from "../net/trust_roots.ts";
+import { systemClock } from "../observe/clock.ts";
 import { Log } from "../observe/log.ts";
 import { createShortener } from "../observe/shorten.ts";
 import type { Readiness } from "./api.ts";
@@ -23,6 +24,9 @@ import { placeholderKey } from "./live/placeholder_key.ts";
 import { SavedConfiguration } from "./live/saved_configuration.ts";
 import { openStore, StoreFacility } from "./live/store_facility.ts";
 import { MemoryTrim } from "./memory_trim.ts";
+import { moveGround } from "./moves/ground.ts";
+import { KeptChanges } from "./moves/kept_changes.ts";
+import { Moves } from "./moves/moves.ts";
 import { Overrides } from "./overrides/overrides.ts";
 import type { Parts } from "./parts.ts";
 import { Plane, type Process } from "./plane.ts";
@@ -143,6 +147,13 @@ export class Daemon implements Process {
       served: () => inForce.served!.config,
       config: live,
       overrides,
+      moves: new Moves(
+        moveGround(parts, () => inForce.served!.config),
+        new KeptChanges(state),
+        parts,
+        () => inForce.served!.config,
+        systemClock,
+      ),
       tables: (plane) =>
         controlTables(parts, () => inForce.served!, overrides, plane),
       selfMade,

@@ -56,6 +56,8 @@ export async function explainRoute(
     "hold",
     hold === null
       ? "none"
+      : hold.remaining === 0
+      ? "new logins wait while the account is moved"
       : `new logins wait another ${Math.ceil(hold.remaining / 1000)} s`,
   );
   const cached = parts.resolver.peekCached(account) !== null;

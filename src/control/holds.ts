@@ -14,12 +14,18 @@ interface Waiter {
 }
 
 interface Hold {
-  ends: number;
+  /** Clock time at which its delay ends; null: it has none. */
+  ends: number | null;
   cancelTimer: () => void;
+  /** How many changes are under way that let nobody go on. */
+  pins: number;
   readonly sessions: Set<string>;
 }
 
-/** The accounts whose new logins wait, and who waits. Identifiers are normalized ones. */
+/**
+ * The accounts whose new logins wait, and who waits: for the end of a delay, and of every change that
+ * pins the account. Identifiers are normalized ones.
+ */
 export class Holds {
   #holds = new Map<string, Hold>();
   #waiters = new Map<string, Waiter>();
@@ -29,26 +35,48 @@ export class Holds {
     /** `max_connections` of a listener; a quarter of it may wait. */
     private readonly maxConnections: (listener: string) => number,
     private readonly clock: Clock,
-    /** An account begins or ceases to be held. It is told before anybody who waited is let go on. */
-    private readonly onChange: (identifier: string, held: boolean) => void,
+    /** Accounts begin or cease to be held. It is told before anybody who waited is let go on. */
+    private readonly onChange: (
+      identifiers: readonly string[],
+      held: boolean,
+    ) => void,
   ) {}
 
   /** Hold each new login of the account for so long; another delay replaces the end, 0 ends it now. */
   delay(identifier: string, seconds: number): void {
     const known = this.#holds.get(identifier);
     known?.cancelTimer();
+    const undelay = (hold: Hold) => {
+      hold.ends = null;
+      this.#endUnneeded([[identifier, hold]]);
+    };
     if (seconds <= 0) {
-      if (known) this.#end(identifier, known);
+      if (known) undelay(known);
       return;
     }
     const ms = Math.min(seconds, LONGEST_HOLD) * 1000;
-    const hold = known ??
-      { ends: 0, cancelTimer: () => {}, sessions: new Set<string>() };
+    const hold = known ?? this.#begin(identifier);
     hold.ends = this.clock.now() + ms;
-    hold.cancelTimer = this.clock.after(ms, () => this.#end(identifier, hold));
-    if (known) return;
-    this.#holds.set(identifier, hold);
-    this.onChange(identifier, true);
+    hold.cancelTimer = this.clock.after(ms, () => undelay(hold));
+    if (!known) this.onChange([identifier], true);
+  }
+
+  /** Hold each new login of the accounts until the answer is called, however their delays end. */
+  pin(identifiers: readonly string[]): () => void {
+    const begun = identifiers.filter((each) => !this.#holds.has(each));
+    const pinned = identifiers.map((each): [string, Hold] => [
+      each,
+      this.#holds.get(each) ?? this.#begin(each),
+    ]);
+    for (const [, hold] of pinned) hold.pins++;
+    if (begun.length > 0) this.onChange(begun, true);
+    let isPinned = true;
+    return () => {
+      if (!isPinned) return;
+      isPinned = false;
+      for (const [, hold] of pinned) hold.pins--;
+      this.#endUnneeded(pinned);
+    };
   }
 
   /** Answers when the hold has ended, or at once with `granted: false` when too many wait already. */
@@ -90,23 +118,19 @@ export class Holds {
     }
   }
 
-  /** Accounts held now, with the time left in ms: what a new worker has to know. */
+  /** Accounts held now, with the time left of their delay in ms: what a new worker has to know. */
   current(): { readonly identifier: string; readonly remaining: number }[] {
-    const now = this.clock.now();
-    return [...this.#holds].map(([identifier, { ends }]) => ({
+    return [...this.#holds].map(([identifier, hold]) => ({
       identifier,
-      remaining: Math.max(0, ends - now),
+      remaining: this.#remaining(hold),
     }));
   }
 
-  /** How many logins of the account wait, and for how long at most (ms); null when it is not held. */
+  /** How many logins of the account wait, and for how long its delay still runs (ms); null when it is not held. */
   of(identifier: string): { waiting: number; remaining: number } | null {
     const hold = this.#holds.get(identifier);
     if (!hold) return null;
-    return {
-      waiting: hold.sessions.size,
-      remaining: Math.max(0, hold.ends - this.clock.now()),
-    };
+    return { waiting: hold.sessions.size, remaining: this.#remaining(hold) };
   }
 
   get waiting(): number {
@@ -122,10 +146,33 @@ export class Holds {
     }
   }
 
-  #end(identifier: string, hold: Hold): void {
-    this.#holds.delete(identifier);
-    this.onChange(identifier, false);
-    for (const session of hold.sessions) this.#answer(session, true);
+  #begin(identifier: string): Hold {
+    const hold = {
+      ends: null,
+      cancelTimer: () => {},
+      pins: 0,
+      sessions: new Set<string>(),
+    };
+    this.#holds.set(identifier, hold);
+    return hold;
+  }
+
+  /** Those that nothing holds any more. */
+  #endUnneeded(holds: readonly (readonly [string, Hold])[]): void {
+    const over = holds.filter(([identifier, hold]) =>
+      hold.ends === null && hold.pins === 0 &&
+      this.#holds.get(identifier) === hold
+    );
+    if (over.length === 0) return;
+    for (const [identifier] of over) this.#holds.delete(identifier);
+    this.onChange(over.map(([identifier]) => identifier), false);
+    for (const [, { sessions }] of over) {
+      for (const session of sessions) this.#answer(session, true);
+    }
+  }
+
+  #remaining({ ends }: Hold): number {
+    return ends === null ? 0 : Math.max(0, ends - this.clock.now());
   }
 
   #answer(session: string, granted: boolean): void {

@@ -9,7 +9,7 @@ function setup(maxConnections = 8192) {
   const holds = new Holds(
     () => maxConnections,
     clock,
-    (identifier, held) => told.push(`${identifier} ${held}`),
+    (identifiers, held) => told.push(`${identifiers} ${held}`),
   );
   let next = 0;
   const wait = (identifier = "a", listener = "imaps", worker = 0) =>
@@ -37,6 +37,32 @@ Deno.test("Holds let a login go on when the delay ends, and tell that first", as
   clock.advance(1);
   assert.equal(await now(held), true);
   assert.deepEqual(told, ["a true", "a false"]);
+  assert.equal(clock.armed, 0);
+});
+
+Deno.test("Holds keep a pinned account held, whatever becomes of its delay", async () => {
+  const { clock, told, holds, wait } = setup();
+  holds.delay("a", 30);
+  const release = holds.pin(["a", "b"]);
+  const other = holds.pin(["b"]);
+  const [a, b] = [wait("a"), wait("b")];
+  assert.deepEqual(told, ["a true", "b true"]);
+  holds.delay("a", 0);
+  holds.delay("a", 1);
+  clock.advance(1000);
+  assert.equal(await now(a), null);
+  release();
+  release();
+  assert.equal(await now(a), true);
+  assert.equal(await now(b), null);
+  // A delay outlasts a pin as well.
+  holds.delay("b", 5);
+  other();
+  assert.equal(await now(b), null);
+  clock.advance(5000);
+  assert.equal(await now(b), true);
+  assert.deepEqual(told, ["a true", "b true", "a false", "b false"]);
+  assert.deepEqual(holds.current(), []);
   assert.equal(clock.armed, 0);
 });
 

@@ -37,6 +37,8 @@ export interface Parts {
   readonly predecessors: Predecessors;
   /** Hold an account's logins; resolves once every worker knows. */
   hold(account: string, seconds: number): Promise<void>;
+  /** Hold the logins of these accounts until the answer is called; resolves once every worker knows. */
+  pin(accounts: readonly string[]): Promise<() => void>;
   /** Give every part the settings of a new configuration, and `store` to the resolver. */
   configure(served: Pick<Served, "config" | "caps">): void;
   /** How an account appears in administrative lines. */

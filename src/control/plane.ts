@@ -1,5 +1,4 @@
 import { endEverywhere, forgetEverywhere } from "./everywhere.ts";
-import { mappingTargetFault } from "../config/mapping_targets.ts";
 import type { Config } from "../config/schema.ts";
 import { formatEndpoint } from "../net/address.ts";
 import type { MetricView } from "../observe/metrics.ts";
@@ -9,6 +8,7 @@ import type { Refused, Resolution } from "../route/resolver.ts";
 import {
   accountKey,
   mustBeStorable,
+  mustBeTarget,
   mustBeWritable,
   storeFailure,
 } from "./accounts.ts";
@@ -27,6 +27,7 @@ import {
   type UpstreamView,
 } from "./api.ts";
 import type { LiveConfig } from "./api_config.ts";
+import type { MoveControl } from "./api_moves.ts";
 import type { OverrideControl } from "./api_overrides.ts";
 import type { TableControl } from "./api_tables.ts";
 import { explainRoute } from "./explain.ts";
@@ -54,6 +55,7 @@ export interface PlaneHost {
   served(): Config;
   readonly config: LiveConfig;
   readonly overrides: OverrideControl;
+  readonly moves: MoveControl;
   /** Acls and maps; `plane` writes single mappings. */
   tables(plane: Plane): Pick<ControlPlane, "acls" | "maps">;
   readonly selfMade: Pick<SelfMade, "view">;
@@ -80,6 +82,10 @@ export class Plane implements ControlPlane {
 
   get overrides(): OverrideControl {
     return this.host.overrides;
+  }
+
+  get moves(): MoveControl {
+    return this.host.moves;
   }
 
   authority(id: string): Promise<AuthorityView> {
@@ -163,12 +169,7 @@ export class Plane implements ControlPlane {
 
   async setMapping(identifier: string, destination: string): Promise<void> {
     const account = this.#account(identifier);
-    if (!Object.hasOwn(this.host.served().destination, destination)) {
-      throw new ControlError("unknown", "unknown destination");
-    }
-    // What a file with this mapping would be refused for, at the next reload or start.
-    const fault = mappingTargetFault(this.host.served())(destination);
-    if (fault !== null) throw new ControlError("invalid", fault);
+    mustBeTarget(this.host.served(), destination);
     await this.#write(account, (store) => store.set(account, destination));
   }
 

@@ -64,8 +64,8 @@ function setup() {
   const holds = new Holds(
     () => 100,
     clock,
-    (identifier, held) =>
-      void log.push(`${held ? "hold" : "release"} ${identifier}`),
+    (identifiers, held) =>
+      void log.push(`${held ? "hold" : "release"} ${identifiers}`),
   );
   const breakers = new Breakers(breakerSettings(CONFIG), clock, () => {});
   breakers.configure(

@@ -241,9 +241,7 @@ export class Supervisor {
     member.port.notify("breaker", legs);
     // All in one go: what ends meanwhile must be heard of after it was told.
     await Promise.all([
-      ...held.map((identifier) =>
-        member.port.call("hold", { identifier, held: true })
-      ),
+      member.port.call("hold", { identifiers: held, held: true }),
       ...traced.map((identifier) =>
         member.port.call("trace", { identifier, traced: true })
       ),

@@ -91,6 +91,28 @@ const LOGIN_RESULTS = [
 ] as const;
 export type LoginResult = (typeof LOGIN_RESULTS)[number];
 
+/** What became of an account that was to be moved, or moved back. */
+export const MOVE_RESULTS = [
+  /** All its names are mapped to the destination. */
+  "moved",
+  /** They were before; nothing was written. */
+  "unchanged",
+  /** Of an undo: all its names are mapped to what they were before. */
+  "restored",
+  /** Moved, but somebody else has changed a mapping since. */
+  "overtaken",
+  /** Another move has it at this moment; nothing was done. */
+  "busy",
+  /** Of an undo: somebody has changed a mapping since; nothing was done. */
+  "changed",
+  /** The call came to nothing, or this account did; its mappings are what they were. */
+  "not-moved",
+  /** Written, and put back since a write failed. */
+  "put-back",
+  /** A write failed, and what the store has now could not be found out or put right. */
+  "unknown",
+] as const;
+
 /** What is asked of a mapping store in another program. */
 const STORE_OPERATIONS = ["get", "delete", "write", "list"] as const;
 export type StoreOperation = (typeof STORE_OPERATIONS)[number];
@@ -134,6 +156,11 @@ export const COUNTERS = counters({
   sessions_ended: {
     help: "Sessions that are over, by what ended them.",
     labels: { protocol: PROTOCOLS, reason: END_REASONS },
+  },
+  moves: {
+    help:
+      "Accounts of moves and of undone ones, by what became of them; dry runs do not count.",
+    labels: { result: MOVE_RESULTS },
   },
   store_failures: { help: "Lookups that the mapping store did not answer." },
   store_errors: {

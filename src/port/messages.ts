@@ -31,6 +31,12 @@ export type KickTarget =
   }
   | { readonly all: true };
 
+/** Where an account's sessions belong from now on. `account` is the normalized identifier. */
+export interface MovedAccount {
+  readonly account: string;
+  readonly destination: string;
+}
+
 /** What a leg's breaker says to the workers. `ask`: cooled down, one probe is granted by `breakerProbe`. */
 export interface LegState {
   readonly destination: string;
@@ -161,8 +167,13 @@ export interface WorkerRequests {
   invalidate: { in: { identifiers: readonly string[] | null }; out: null };
   /** End sessions past their login command; answers how many. */
   kick: { in: { target: KickTarget; reason: EndReason }; out: number };
-  /** From now on (or no longer) logins of this account ask to be held. */
-  hold: { in: { identifier: string; held: boolean }; out: null };
+  /**
+   * End sessions of accounts that have moved, but those that wait for the end of a hold or are at the
+   * destination already; answers how many of each account.
+   */
+  evict: { in: { moved: readonly MovedAccount[] }; out: number[] };
+  /** From now on (or no longer) logins of these accounts ask to be held. */
+  hold: { in: { identifiers: readonly string[]; held: boolean }; out: null };
   /** From now on (or no longer) logins of this account are told step by step, by `trace`. */
   trace: { in: { identifier: string; traced: boolean }; out: null };
   /** Give back the unused connection slots of a listener that is full; answers how many. */

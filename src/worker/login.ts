@@ -209,12 +209,13 @@ async function lookUp(
   attempt: Attempt,
   account: string,
 ): Promise<RouteAnswer> {
+  // A move ends sessions that may know where the account was, but none that still waits in a hold.
+  session.stage = "lookup";
   const known = core.routes.get(account);
   if (known) {
     core.reporter.count("cache_hits");
     return known;
   }
-  session.stage = "lookup";
   for (;;) {
     attempt.stale = false;
     const answer = await attempt.interruptible(

@@ -125,7 +125,10 @@ async function inStage(
   );
   stage.arrange?.(plane);
   if (stage.name === "hold") {
-    await plane.supervisor.ask("hold", { identifier: "alice", held: true });
+    await plane.supervisor.ask("hold", {
+      identifiers: ["alice"],
+      held: true,
+    });
   }
   using client = await ImapClient.plain({ port: port! });
   await client.send("a1 LOGIN alice secret\r\n");

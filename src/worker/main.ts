@@ -55,9 +55,20 @@ const port: WorkerPort = new Port<
     for (const session of sessions) session.end(reason);
     return sessions.length;
   },
-  hold: ({ identifier, held }) => {
-    if (held) core.held.add(identifier);
-    else core.held.delete(identifier);
+  evict: ({ moved }) =>
+    moved.map(({ account, destination }) => {
+      const sessions = [...core.sessions.ofAccount(account)]
+        .filter((session) =>
+          session.stage !== "hold" && session.destination !== destination
+        );
+      for (const session of sessions) session.end("moved");
+      return sessions.length;
+    }),
+  hold: ({ identifiers, held }) => {
+    for (const identifier of identifiers) {
+      if (held) core.held.add(identifier);
+      else core.held.delete(identifier);
+    }
     return null;
   },
   trace: ({ identifier, traced }) => {

@@ -5,6 +5,11 @@ import {
   type DestinationStatus,
   type SessionView,
 } from "../../src/control/api.ts";
+import type {
+  MoveAnswer,
+  MoveRequest,
+  MoveResult,
+} from "../../src/control/api_moves.ts";
 import { FakeLiveConfig, FakeOverrides } from "./fake_live.ts";
 import { Metrics } from "../../src/observe/metrics.ts";
 import type { ProtocolName } from "../../src/port/snapshot.ts";
@@ -25,6 +30,7 @@ export class FakeControl implements ControlPlane {
   failure: Error | null = null;
   notReady: string[] = [];
   notes: string[] = [];
+  moveResult: MoveResult = "moved";
   openSessions: SessionView[] = [{
     id: "s1",
     listener: "imaps",
@@ -167,6 +173,35 @@ export class FakeControl implements ControlPlane {
   async delay(identifier: string, seconds: number) {
     this.#asked("delay", identifier, seconds);
   }
+
+  readonly moves = {
+    // deno-lint-ignore require-await
+    move: async (request: MoveRequest): Promise<MoveAnswer> => {
+      this.#asked("move", request);
+      this.#declared(request.destination);
+      return {
+        change: request.dryRun ? null : "7d1f",
+        dry_run: request.dryRun,
+        problem: null,
+        accounts: request.accounts.map(({ identifier, aliases }) => ({
+          identifier,
+          result: request.dryRun ? "would-change" as const : this.moveResult,
+          previous: Object.fromEntries(
+            [identifier, ...aliases].map((name) => [name, "old"]),
+          ),
+          now: {},
+          kicked: 1,
+        })),
+      };
+    },
+    // deno-lint-ignore require-await
+    undo: async (change: string): Promise<MoveAnswer> => {
+      this.#asked("undo", change);
+      if (change !== "7d1f") throw new ControlError("unknown", "no change");
+      return { change, dry_run: false, problem: null, accounts: [] };
+    },
+  };
+
   // deno-lint-ignore require-await
   async sessions(filter: object) {
     this.#asked("sessions", filter);

@@ -11,7 +11,11 @@
  */
 import type { Json } from "../../config/document/json.ts";
 import type { RuntimeLevel } from "../../config/schema_runtime.ts";
-import type { EndReason, KickTarget } from "../../port/messages.ts";
+import type {
+  EndReason,
+  KickTarget,
+  MovedAccount,
+} from "../../port/messages.ts";
 import type { SocketAddress } from "../../port/snapshot.ts";
 import type { SessionFilter, SessionView } from "../api.ts";
 import type { SavedLeg } from "../breakers.ts";
@@ -105,6 +109,8 @@ export interface OldRequests {
   /** These accounts, or all (null). */
   invalidate: { in: { identifiers: readonly string[] | null }; out: null };
   kick: { in: { target: KickTarget; reason: EndReason }; out: number };
+  /** See WorkerRequests. */
+  evict: { in: { moved: readonly MovedAccount[] }; out: number[] };
   hold: { in: { identifier: string; seconds: number }; out: null };
   sessions: { in: SessionFilter; out: readonly SessionView[] };
 }

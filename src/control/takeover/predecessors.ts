@@ -1,4 +1,8 @@
-import type { EndReason, KickTarget } from "../../port/messages.ts";
+import type {
+  EndReason,
+  KickTarget,
+  MovedAccount,
+} from "../../port/messages.ts";
 import type { Port } from "../../port/port.ts";
 import type { SessionFilter, SessionView } from "../api.ts";
 import type {
@@ -98,6 +102,11 @@ export class Predecessors {
   async kick(target: KickTarget, reason: EndReason): Promise<number> {
     const ended = await this.#ask("kick", { target, reason });
     return ended.reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Answers of each how many sessions of these accounts it has ended. */
+  evict(moved: readonly MovedAccount[]): Promise<number[][]> {
+    return this.#ask("evict", { moved });
   }
 
   async hold(identifier: string, seconds: number): Promise<void> {

@@ -56,7 +56,7 @@ export interface SuccessionHost {
   /** What an old process is asked as long as it has sessions. */
   readonly remaining: Pick<
     RequestHandlers,
-    "invalidate" | "kick" | "hold" | "sessions"
+    "invalidate" | "kick" | "evict" | "hold" | "sessions"
   >;
 }
 
@@ -147,6 +147,7 @@ export class Succession {
       }),
       invalidate: proved(remaining.invalidate),
       kick: proved(remaining.kick),
+      evict: proved(remaining.evict),
       hold: proved(remaining.hold),
       sessions: proved(remaining.sessions),
     }, {

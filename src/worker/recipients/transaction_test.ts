@@ -91,7 +91,7 @@ Deno.test("a hold that comes while a message is looked at for the last time coun
     await client.send("x\r\n.\r\n");
     await asked;
     await plane.supervisor.ask("hold", {
-      identifier: "alice@example.com",
+      identifiers: ["alice@example.com"],
       held: true,
     });
     go();

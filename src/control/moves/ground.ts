@@ -1,0 +1,84 @@
+import type { Config } from "../../config/schema.ts";
+import { turn } from "../../store/sorting.ts";
+import { storeFailure } from "../accounts.ts";
+import { evictEverywhere, forgetEverywhere } from "../everywhere.ts";
+import type { Parts } from "../parts.ts";
+import type { MoveGround } from "./relocation.ts";
+
+/** So many lookups are asked of the store at once. */
+const READ_AT_ONCE = 64;
+
+/** So many changes are given at once to a store that cannot take all or none of them. */
+const WRITTEN_AT_ONCE = 1000;
+
+/** When more accounts change, everything that is known is forgotten rather than each of them. */
+export const MOST_FORGOTTEN = 10_000;
+
+type GroundParts = Pick<
+  Parts,
+  "store" | "resolver" | "supervisor" | "predecessors" | "pin"
+>;
+
+/** The parts of the control plane as what a move works on. */
+export function moveGround(
+  parts: GroundParts,
+  config: () => Config,
+): MoveGround {
+  return {
+    // Logins in older processes are not held: where they went astray, they are ended with the others.
+    hold: (accounts) => parts.pin(accounts),
+    async read(accounts) {
+      const found = new Map<string, string | null>();
+      for (const some of portions(accounts, READ_AT_ONCE)) {
+        const answers = await Promise.all(
+          some.map((account) => parts.store.get(account)),
+        ).catch((error) => {
+          throw storeFailure(error);
+        });
+        // A source that answers with an empty destination has none.
+        some.forEach((account, i) => found.set(account, answers[i] || null));
+        await turn();
+      }
+      return found;
+    },
+    async write(changes) {
+      const { store } = parts;
+      const size = store.writeAll ? changes.size : WRITTEN_AT_ONCE;
+      try {
+        for (const some of portions([...changes], size)) {
+          await store.write(new Map(some));
+        }
+      } catch (error) {
+        throw storeFailure(error);
+      }
+    },
+    forget: (accounts) => forgetAccounts(parts, accounts),
+    async evict(accounts) {
+      const { default_destination } = config().routing;
+      const moved = [...accounts].map(([account, destination]) => ({
+        account,
+        destination: destination ?? default_destination,
+      }));
+      const counts = await evictEverywhere(parts, moved);
+      return new Map(moved.map(({ account }, i) => [account, counts[i]!]));
+    },
+  };
+}
+
+/** Once this resolves nobody routes these, or with null anybody, by what was known before. */
+export async function forgetAccounts(
+  parts: Pick<Parts, "resolver" | "supervisor" | "predecessors">,
+  accounts: readonly string[] | null,
+): Promise<void> {
+  const identifiers = accounts !== null && accounts.length > MOST_FORGOTTEN
+    ? null
+    : accounts;
+  for (const each of identifiers ?? [null]) parts.resolver.invalidate(each);
+  await forgetEverywhere(parts, identifiers);
+}
+
+function* portions<T>(list: readonly T[], size: number): Generator<T[]> {
+  for (let at = 0; at < list.length; at += size) {
+    yield list.slice(at, at + size);
+  }
+}
