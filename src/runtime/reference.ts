@@ -82,7 +82,7 @@ function \`mailferry_runtime\` that sends its arguments to a socket, with comple
 /** What HAProxy has and this proxy answers with "Unknown command", with the reason. */
 const ABSENT: readonly (readonly [string, string])[] = [
   [
-    "`expert-mode`, `experimental-mode`, `debug`, `show fd`, `show libs`, `show pools`, `show profiling`, `show tasks`, `show threads`",
+    "`expert-mode`, `experimental-mode`, `debug`, `show fd`, `show libs`, `show pools`, `show profiling`, `set profiling`, `show tasks`, `show threads`, `show trace`, `show ssl providers`",
     "internals of HAProxy; `show activity` has what there is of this proxy's",
   ],
   [
@@ -92,6 +92,19 @@ const ABSENT: readonly (readonly [string, string])[] = [
   [
     "`enable agent`, `disable agent`, `set server … agent*`",
     "there are no agent checks",
+  ],
+  [
+    "`enable health`, `disable health`",
+    "nothing but logins tells whether a leg works: `set server … health` says what its breaker takes for true",
+  ],
+  ["`set maxconn server`", "destinations have no limit of their own"],
+  [
+    "`set rate-limit sessions`, `set rate-limit ssl-sessions`",
+    "each connection is one session: `set rate-limit connections`",
+  ],
+  [
+    "`show info desc`, `show info float`, `show stat desc`",
+    "the forms that programs read have no descriptions, and no fractions",
   ],
   ["`show table`, `set table`, `clear table`", "see `GET /limits`"],
   ["`show peers`", "proxies share no state"],
@@ -104,7 +117,7 @@ const ABSENT: readonly (readonly [string, string])[] = [
   ["`show schema json`", "the JSON forms have HAProxy's"],
   ["`dump stats-file`", "counters begin anew with the process"],
   [
-    "`add ssl crt-list`, `show ssl crt-list`, `show ssl sni`",
+    "`add ssl crt-list`, `del ssl crt-list`, `show ssl crt-list`, `show ssl sni`",
     "the names of a certificate are those in it, or its `subjects`",
   ],
   [
@@ -119,9 +132,12 @@ const ABSENT: readonly (readonly [string, string])[] = [
     "`dump ssl cert`, `show tls-keys`, `set ssl tls-key`",
     "keys are never shown, and the runtime keeps its ticket keys to itself",
   ],
-  ["`show ssl ocsp-*`, `set ssl ocsp-response`", "the runtime cannot staple"],
   [
-    "`enable dynamic-cookie`, `set var`, `show cache`, `set rate-limit http-compression`",
+    "`show ssl ocsp-response`, `set ssl ocsp-response`, `update ssl ocsp-response`, `show ssl ocsp-updates`",
+    "the runtime cannot staple",
+  ],
+  [
+    "`enable dynamic-cookie`, `disable dynamic-cookie`, `set dynamic-cookie-key`, `get var`, `set var`, `show cache`, `set rate-limit http-compression`",
     "belong to HTTP",
   ],
 ];

@@ -1,6 +1,7 @@
 /** The same commands given to a real HAProxy and to the runtime socket: the shapes of the answers agree. */
 import assert from "node:assert/strict";
 import { COLUMNS } from "../../src/runtime/stat_columns.ts";
+import { COMMANDS } from "../../src/runtime/table.ts";
 import { needs } from "../support/requirements.ts";
 import { socat } from "../support/socat.ts";
 import { ALICE, Stage } from "../support/stage.ts";
@@ -183,6 +184,31 @@ needs(
         for (const row of rows) assert.match(row, form);
         assert.ok(answer.endsWith("\n\n"));
       }
+    }
+  },
+);
+
+needs(
+  ["haproxy", "socat"],
+  "each command of HAProxy is here, or the reference page says why not",
+  async () => {
+    await using pair = await Pair.create();
+    const [theirs] = await pair.both("help\n");
+    const page = await Deno.readTextFile("docs/runtime-api.md");
+    const absent = page.slice(page.indexOf("## What HAProxy has besides"));
+    const named = [...absent.matchAll(/`([^`]+)`/g)].map(([, words]) =>
+      words!.replace(/[ -]?[*…].*$/, "")
+    );
+    const here = COMMANDS.map(({ words }) => words.join(" "));
+    for (const line of lines(theirs).slice(1)) {
+      // Its help spells one of its commands wrongly.
+      const command = /^ {2}([a-z -]+[a-z])/.exec(line)![1]!
+        .replace("crlfile", "crl-file");
+      const isKnown = [...here, ...named].some((known) =>
+        `${command} `.startsWith(`${known} `) ||
+        `${known} `.startsWith(`${command} `)
+      );
+      assert.ok(isKnown, line);
     }
   },
 );

@@ -22,6 +22,7 @@ import type { Served } from "../served.ts";
 import { type Candidate, candidateOf, newWarnings } from "./candidate.ts";
 import { writeConfigFile } from "./config_file.ts";
 import type { InForce, PutOptions } from "./in_force.ts";
+import { Masks } from "./masks.ts";
 import type { SavedConfiguration } from "./saved_configuration.ts";
 
 /** What a document that is no file is called in problems. */
@@ -50,6 +51,7 @@ export class LiveConfiguration implements LiveConfig, OverrideHost {
   /** Changes are made one after the other. */
   #last: Promise<unknown> = Promise.resolve();
   #stopping = false;
+  readonly #masks: Masks;
   /** Milliseconds since the epoch. */
   loadedAt = 0;
   isLastReloadDone = true;
@@ -63,6 +65,7 @@ export class LiveConfiguration implements LiveConfig, OverrideHost {
     this.#candidate = candidateOf(first);
     this.#loaded = this.#candidate.document!;
     this.#fileDocument = fileDocument;
+    this.#masks = new Masks(live.overrides, live.parts.log);
   }
 
   get secrets(): Secrets {
@@ -84,6 +87,7 @@ export class LiveConfiguration implements LiveConfig, OverrideHost {
   /** Put the first configuration in force. Throws BindError, StoreError or ControlError. */
   async begin(): Promise<void> {
     await this.exclusively(() => this.#put(this.#candidate, true));
+    this.#masks.look();
     this.loadedAt = Date.now();
   }
 
@@ -309,7 +313,7 @@ export class LiveConfiguration implements LiveConfig, OverrideHost {
     };
     await refusable(() => this.#put({ ...next, config }, reread));
     parts.log.level = effectiveLogLevel(config.server.log_level, env);
-    this.#warnOfMasks();
+    this.#masks.look();
     return restart.length === 0
       ? "everything is in force"
       : `needs a restart: ${restart.join(", ")}`;
@@ -355,15 +359,6 @@ export class LiveConfiguration implements LiveConfig, OverrideHost {
     for (const warning of warnings) {
       const problem = formatProblem(warning);
       this.live.parts.log.warn("config_warning", { problem });
-    }
-  }
-
-  #warnOfMasks(): void {
-    for (const override of this.live.overrides.list()) {
-      if (override.state !== "stale") continue;
-      const { kind, key, value, configured } = override;
-      const fields = { kind, key, value, configured };
-      this.live.parts.log.warn("override_masks_change", fields);
     }
   }
 }

@@ -334,6 +334,24 @@ Deno.test("LiveConfiguration lays what is set at run time over every configurati
   assert.equal(limitOf(t.served), 8192);
 });
 
+Deno.test("LiveConfiguration tells of what was set of a name that was gone and comes back", async () => {
+  await using t = await Setting.create();
+  const whole = await Deno.readTextFile(t.file);
+  const spare = '[destination.spare]\nhost = "spare.example.com"\n';
+  await t.write(whole + spare);
+  await t.live.reload({ discard: false });
+  const drain = { kind: "server-state", key: "spare", value: "drain" };
+  await t.overrides.change([drain], "ops");
+  await t.write(whole);
+  await t.live.reload({ discard: false });
+  await t.start();
+  const warned = () => t.events.includes("warn override_masks_change");
+  assert.equal(warned(), false);
+  await t.write(whole + spare);
+  await t.live.reload({ discard: false });
+  assert.equal(warned(), true);
+});
+
 Deno.test("LiveConfiguration.stop refuses all further changes", async () => {
   await using t = await Setting.create();
   await t.live.stop();
