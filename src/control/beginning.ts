@@ -1,6 +1,7 @@
 /** What a process begins to serve with. */
 import type { Json } from "../config/document/json.ts";
 import { type Env, stateDirOf } from "../config/environment.ts";
+import { ControlError } from "./api.ts";
 import { SavedConfiguration } from "./live/saved_configuration.ts";
 import {
   ConfigRefused,
@@ -64,6 +65,12 @@ export async function beginning(
     return found(await readDocument(document, "what is in force", env));
   }
   if (resume) {
+    if (state.path === null && own !== null) {
+      throw new ControlError(
+        "failed",
+        "--resume needs server.state_dir: nothing is kept without it",
+      );
+    }
     const kept = await new SavedConfiguration(state).read();
     if (kept !== undefined) {
       return found(await readDocument(kept, `${state.path}/config.json`, env));
