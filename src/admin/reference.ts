@@ -99,7 +99,7 @@ function answerOf(route: Route): string {
   const texts = schema.const !== undefined ? [schema.const] : schema.enum;
   return texts
     ? `${texts.map((text) => `\`${text}\``).join(" or ")}.`
-    : `a line like \`${schema.pattern}\`.`;
+    : `${schema.description ?? `a line like \`${schema.pattern}\``}.`;
 }
 
 /** Objects as `{name: type}`, lists as `[…]`. */

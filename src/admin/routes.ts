@@ -2,6 +2,7 @@
 import { accountRoutes } from "./resources/accounts.ts";
 import { auditRoutes } from "./resources/audit.ts";
 import { cacheRoutes } from "./resources/cache.ts";
+import { clusterRoutes } from "./resources/cluster.ts";
 import { configRoutes } from "./resources/config.ts";
 import { connectionRoutes } from "./resources/connections.ts";
 import { documentRoutes } from "./resources/document.ts";
@@ -25,6 +26,7 @@ export const routes: readonly Route[] = [
   ...cacheRoutes,
   ...accountRoutes,
   ...connectionRoutes,
+  ...clusterRoutes,
   ...limitRoutes,
   ...overrideRoutes,
   ...configRoutes,

@@ -11,6 +11,7 @@ import type {
   UpstreamView,
 } from "../control/api.ts";
 import type { MoveAnswer } from "../control/api_moves.ts";
+import type { ClusterSessions, ClusterView } from "../control/api_cluster.ts";
 import type { AuditRecord } from "../control/audit_log.ts";
 import type { AuthorityView } from "../pki/authority.ts";
 import { PROTOCOLS } from "../config/protocols.ts";
@@ -59,30 +60,52 @@ export const mappingSchema = z.strictObject({
   cached: z.boolean(),
 }) satisfies z.ZodType<MappingView>;
 
+const session = {
+  id: z.string(),
+  listener: z.string(),
+  protocol: protocolSchema,
+  client: z.string(),
+  stage: z.enum([
+    "accept",
+    "preauth",
+    "hold",
+    "lookup",
+    "dial",
+    "replay",
+    "bridge",
+  ]),
+  identifier: z.string().nullable(),
+  destination: z.string().nullable(),
+  since: z.iso.datetime(),
+  bytes_in: count,
+  bytes_out: count,
+};
+
 export const sessionsSchema = z.strictObject({
   sessions: z.array(
-    z.strictObject({
-      id: z.string(),
-      listener: z.string(),
-      protocol: protocolSchema,
-      client: z.string(),
-      stage: z.enum([
-        "accept",
-        "preauth",
-        "hold",
-        "lookup",
-        "dial",
-        "replay",
-        "bridge",
-      ]),
-      identifier: z.string().nullable(),
-      destination: z.string().nullable(),
-      since: z.iso.datetime(),
-      bytes_in: count,
-      bytes_out: count,
-    }) satisfies z.ZodType<SessionView>,
+    z.strictObject(session) satisfies z.ZodType<SessionView>,
   ),
 });
+
+export const clusterSessionsSchema = z.strictObject({
+  sessions: z.array(z.strictObject({ node: z.string(), ...session })),
+  incomplete: z.array(z.string()),
+}) satisfies z.ZodType<ClusterSessions>;
+
+export const clusterSchema = z.strictObject({
+  bus: z.enum(["redis", "postgres"]).nullable(),
+  connected: z.boolean(),
+  problem: z.string().nullable(),
+  members: z.array(z.strictObject({
+    node: z.string(),
+    version: z.string(),
+    is_self: z.boolean(),
+    reachable: z.boolean(),
+    uptime_seconds: z.number().min(0),
+    age_seconds: z.number().min(0),
+    sessions: count,
+  })),
+}) satisfies z.ZodType<ClusterView>;
 
 export const limitsSchema = z.strictObject({
   counted: count,
@@ -192,6 +215,7 @@ export const moveAnswerSchema = z.strictObject({
   change: z.string().nullable(),
   dry_run: z.boolean(),
   problem: z.string().nullable(),
+  not_reached: z.array(z.string()),
   accounts: z.array(z.strictObject({
     identifier: z.string(),
     result: z.enum([...MOVE_RESULTS, "would-change"]),

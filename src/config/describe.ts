@@ -5,7 +5,12 @@ import { formatProblem } from "./issues.ts";
 import { openConfig } from "./load.ts";
 import { PROTOCOLS } from "./protocols.ts";
 import type { ResourceHost, Resources } from "./resources.ts";
-import type { Config, DestinationConfig, LegConfig } from "./schema.ts";
+import type {
+  ClusterConfig,
+  Config,
+  DestinationConfig,
+  LegConfig,
+} from "./schema.ts";
 import { parseSqlUrl } from "./sql_url.ts";
 
 /** sysexits.h EX_CONFIG: the configuration does not validate. */
@@ -61,6 +66,9 @@ export function describeConfig(config: Config, resources: Resources): string[] {
   ];
   if (config.runtime.socket.length > 0) {
     sections.push(["runtime sockets", socketRows(config)]);
+  }
+  if (config.cluster !== undefined) {
+    sections.push(["cluster", [clusterRow(config.cluster)]]);
   }
   return sections.flatMap(([title, rows], i) => [
     ...(i === 0 ? [] : [""]),
@@ -165,6 +173,14 @@ function socketRows({ runtime }: Config): string[][] {
     level,
     path === undefined ? "in clear" : `mode ${mode}`,
   ]);
+}
+
+function clusterRow({ bus, prefix, node }: ClusterConfig): string[] {
+  return [
+    `over ${bus}`,
+    `channels ${prefix}`,
+    node ?? "name made at the start",
+  ];
 }
 
 /** Rows indented, their columns aligned. */

@@ -6,6 +6,7 @@
 import { z } from "zod";
 import { DURATION, key } from "./scalars.ts";
 import { adminSchema } from "./schema_admin.ts";
+import { clusterSchema } from "./schema_cluster.ts";
 import { capabilitiesSchema, oauthSchema } from "./schema_capabilities.ts";
 import { destinationSchema, legSchema } from "./schema_destination.ts";
 import { httpSchema } from "./schema_http.ts";
@@ -75,6 +76,11 @@ export const configSchema = z.object({
     description: "The management API. Without this table there is none.",
     unset: "no management API",
   }),
+  cluster: key(clusterSchema.optional(), {
+    description:
+      "Other proxies in front of the same accounts. What is done over the API of one, with mappings, sessions and holds, all of them do.",
+    unset: "this proxy knows of no others",
+  }),
   runtime: key(runtimeSchema.prefault({}), {
     description: "The runtime socket.",
   }),
@@ -88,6 +94,7 @@ export type DestinationConfig = z.output<typeof destinationSchema>;
 export type LegConfig = z.output<typeof legSchema>;
 export type AdminConfig = z.output<typeof adminSchema>;
 export type RuntimeSocketConfig = Config["runtime"]["socket"][number];
+export type ClusterConfig = NonNullable<Config["cluster"]>;
 export type MappingConfig = Config["mapping"];
 
 const ID: z.core.JSONSchema.BaseSchema = {

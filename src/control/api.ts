@@ -1,4 +1,5 @@
 /** What the control plane can be asked to do, by the management API and later by other front doors. */
+import type { ClusterControl, ClusterSessions } from "./api_cluster.ts";
 import type { LiveConfig } from "./api_config.ts";
 import type { MoveControl } from "./api_moves.ts";
 import type { OverrideControl } from "./api_overrides.ts";
@@ -166,6 +167,9 @@ export interface ControlPlane {
   /** Start the program anew with the same configuration file, and let it take over; answers its process id. */
   upgrade(): Promise<number>;
   sessions(filter: SessionFilter): Promise<readonly SessionView[]>;
+  /** Those of all members of the cluster. */
+  clusterSessions(filter: SessionFilter): Promise<ClusterSessions>;
+  readonly cluster: Pick<ClusterControl, "view" | "reaching">;
   /** False when there is no such session. */
   closeSession(id: string, reason: EndReason): Promise<boolean>;
   /** All who are counted, or one. */

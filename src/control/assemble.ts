@@ -7,6 +7,7 @@ import type { ControlNotices, LimitCause } from "../port/messages.ts";
 import type { MappingStore } from "../store/store.ts";
 import { Breakers } from "./breakers.ts";
 import { provideGauges } from "./gauges.ts";
+import { ClusterLink } from "./cluster/cluster_link.ts";
 import { Holds } from "./holds.ts";
 import { Journal } from "./journal.ts";
 import { Limits } from "./limits.ts";
@@ -150,6 +151,7 @@ export function assemble(
     shorten,
     gate: new ChangeGate(),
     predecessors,
+    cluster: new ClusterLink(),
     async hold(account, seconds) {
       holds.delay(account, seconds);
       await told;

@@ -17,6 +17,7 @@ import { AuditLog } from "./audit_log.ts";
 import { beginning, type StartOptions } from "./beginning.ts";
 import { provideServedGauges } from "./gauges.ts";
 import { AdminFacility } from "./live/admin_facility.ts";
+import { ClusterFacility } from "./live/cluster_facility.ts";
 import { InForce } from "./live/in_force.ts";
 import { RuntimeFacility } from "./live/runtime_facility.ts";
 import { LiveConfiguration } from "./live/live_configuration.ts";
@@ -60,6 +61,7 @@ export class Daemon implements Process {
     private readonly inForce: InForce,
     private readonly admin: AdminFacility,
     private readonly runtime: RuntimeFacility,
+    private readonly cluster: ClusterFacility,
     readonly audit: AuditLog,
     handover: Pick<HandoverHost, "overrides" | "file" | "reopenStore">,
   ) {
@@ -183,6 +185,7 @@ export class Daemon implements Process {
       },
       inheritance !== null,
     );
+    const cluster = new ClusterFacility(parts, env, version);
     const inForce: InForce = new InForce(
       parts,
       env,
@@ -191,6 +194,7 @@ export class Daemon implements Process {
         new StoreFacility(parts, env, store),
         admin,
         runtime,
+        cluster,
       ],
       () => live.renew(),
       inheritance && heldElsewhere(inheritance.binds),
@@ -202,6 +206,7 @@ export class Daemon implements Process {
       inForce,
       admin,
       runtime,
+      cluster,
       audit,
       {
         overrides,
@@ -245,6 +250,12 @@ export class Daemon implements Process {
         ? `the mapping store: ${problem}`
         : `the mapping store cannot be asked: ${problem}`,
     ];
+    const { problem: apart } = this.parts.cluster;
+    if (apart !== null) {
+      notes.push(
+        `the cluster bus does not work, this proxy is alone: ${apart}`,
+      );
+    }
     return { ready: reasons.length === 0, reasons, notes };
   }
 
@@ -302,7 +313,11 @@ export class Daemon implements Process {
     supervisor.stop();
     holds.close();
     breakers.close();
-    await Promise.all([this.admin.close(), store.close()]);
+    await Promise.all([
+      this.admin.close(),
+      this.cluster.close(),
+      store.close(),
+    ]);
     log.info("stopped");
     await this.#service.close();
     await log.flush();
@@ -315,6 +330,8 @@ export class Daemon implements Process {
   /** Another process serves from now on, and is the service. */
   #leave(leavePorts: () => Promise<void>): void {
     this.#service.silence();
+    // What the others ask comes by way of the process that took over.
+    void this.cluster.close();
     this.#drained = this.#drain(leavePorts);
     this.#drained.then(this.#ended.resolve, this.#ended.reject);
   }

@@ -40,6 +40,19 @@ export function provideGauges(parts: Parts, config: Config): void {
         }));
       }),
   );
+  const { cluster } = parts;
+  const clustered = (value: () => number) => () =>
+    cluster.isConfigured ? value() : [];
+  metrics.gauge(
+    "cluster_up",
+    clustered(() => cluster.problem === null ? 1 : 0),
+  );
+  metrics.gauge(
+    "cluster_members",
+    clustered(() =>
+      cluster.members().filter(({ reachable }) => reachable).length
+    ),
+  );
   metrics.gauge("workers", () => supervisor.size);
 }
 

@@ -5,6 +5,7 @@ import type { MappingStore } from "../store/store.ts";
 import type { ChangeGate } from "./takeover/change_gate.ts";
 import type { Predecessors } from "./takeover/predecessors.ts";
 import type { Breakers } from "./breakers.ts";
+import type { ClusterLink } from "./cluster/cluster_link.ts";
 import type { Holds } from "./holds.ts";
 import type { Journal } from "./journal.ts";
 import type { Limits } from "./limits.ts";
@@ -35,6 +36,8 @@ export interface Parts {
   readonly gate: ChangeGate;
   /** The processes that were taken over from, which have sessions still. */
   readonly predecessors: Predecessors;
+  /** The other proxies. */
+  readonly cluster: ClusterLink;
   /** Hold an account's logins; resolves once every worker knows. */
   hold(account: string, seconds: number): Promise<void>;
   /** Hold the logins of these accounts until the answer is called; resolves once every worker knows. */

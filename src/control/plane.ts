@@ -1,9 +1,14 @@
-import { endEverywhere, forgetEverywhere } from "./everywhere.ts";
+import {
+  endEverywhere,
+  endHere,
+  forgetEverywhere,
+  holdEverywhere,
+} from "./everywhere.ts";
 import type { Config } from "../config/schema.ts";
 import { formatEndpoint } from "../net/address.ts";
 import type { MetricView } from "../observe/metrics.ts";
 import type { AuthorityView } from "../pki/authority.ts";
-import type { EndReason, KickTarget } from "../port/messages.ts";
+import type { EndReason } from "../port/messages.ts";
 import type { Refused, Resolution } from "../route/resolver.ts";
 import {
   accountKey,
@@ -30,11 +35,13 @@ import type { LiveConfig } from "./api_config.ts";
 import type { MoveControl } from "./api_moves.ts";
 import type { OverrideControl } from "./api_overrides.ts";
 import type { TableControl } from "./api_tables.ts";
+import type { ClusterControl, ClusterSessions } from "./api_cluster.ts";
 import { explainRoute } from "./explain.ts";
 import type { LimitEntry } from "./limits.ts";
 import type { Parts } from "./parts.ts";
 import type { SelfMade } from "./self_made.ts";
 import { legName } from "./served.ts";
+import { sessionsHere } from "./sessions_here.ts";
 import { breakerLegs } from "./settings.ts";
 
 /** Longer lists of who is counted are cut: the worst come first. */
@@ -86,6 +93,10 @@ export class Plane implements ControlPlane {
 
   get moves(): MoveControl {
     return this.host.moves;
+  }
+
+  get cluster(): Pick<ClusterControl, "view" | "reaching"> {
+    return this.parts.cluster;
   }
 
   authority(id: string): Promise<AuthorityView> {
@@ -171,6 +182,7 @@ export class Plane implements ControlPlane {
     const account = this.#account(identifier);
     mustBeTarget(this.host.served(), destination);
     await this.#write(account, (store) => store.set(account, destination));
+    await this.#mustHold(account, destination);
   }
 
   async deleteMapping(identifier: string): Promise<boolean> {
@@ -184,41 +196,41 @@ export class Plane implements ControlPlane {
     } catch (error) {
       throw storeFailure(error);
     }
-    this.parts.resolver.outdate(null);
-    await this.#forgetInWorkers(null);
+    await forgetEverywhere(this.parts, null, false);
   }
 
   async invalidate(identifier: string | null): Promise<void> {
-    await this.#forget(identifier === null ? null : this.#account(identifier));
+    const accounts = identifier === null ? null : [this.#account(identifier)];
+    await forgetEverywhere(this.parts, accounts, true);
   }
 
   kick(identifier: string): Promise<number> {
-    return this.#end({ account: this.#account(identifier) }, "kicked");
+    const target = { account: this.#account(identifier) };
+    return endEverywhere(this.parts, target, "kicked");
   }
 
   async delay(identifier: string, seconds: number): Promise<void> {
-    const account = this.#account(identifier);
-    const { parts } = this;
-    await Promise.all([
-      parts.hold(account, seconds),
-      parts.predecessors.hold(account, seconds),
-    ]);
+    await holdEverywhere(this.parts, this.#account(identifier), seconds);
   }
 
   async sessions(filter: SessionFilter): Promise<readonly SessionView[]> {
-    const { supervisor, registry, predecessors } = this.parts;
-    const wanted = filter.identifier === undefined
-      ? filter
-      : { ...filter, identifier: this.#account(filter.identifier) };
-    const [older] = await Promise.all([
-      predecessors.sessions(wanted),
-      supervisor.ask("flush", null),
-    ]);
-    return [...registry.list(wanted), ...older];
+    return await sessionsHere(this.parts, this.#filter(filter));
+  }
+
+  async clusterSessions(filter: SessionFilter): Promise<ClusterSessions> {
+    const wanted = this.#filter(filter);
+    return await this.parts.cluster.sessions(
+      wanted,
+      await sessionsHere(this.parts, wanted),
+    );
   }
 
   async closeSession(id: string, reason: EndReason): Promise<boolean> {
-    return await this.#end({ session: id }, reason) > 0;
+    const target = { session: id };
+    if (await endHere(this.parts, target, reason) > 0) return true;
+    const asked = { target, reason };
+    const elsewhere = await this.parts.cluster.ask("kick", asked);
+    return [...elsewhere.values()].some((ended) => ended > 0);
   }
 
   limits(target: LimitTarget | null): LimitList {
@@ -252,6 +264,12 @@ export class Plane implements ControlPlane {
     return explainRoute(identifier, this.parts, this.host.served());
   }
 
+  #filter(filter: SessionFilter): SessionFilter {
+    return filter.identifier === undefined
+      ? filter
+      : { ...filter, identifier: this.#account(filter.identifier) };
+  }
+
   #limited(target: LimitTarget): [LimitEntry["kind"], string] {
     return "address" in target
       ? ["address", target.address]
@@ -268,6 +286,20 @@ export class Plane implements ControlPlane {
     return route;
   }
 
+  /** Another proxy may have written at the same time: the store decides, and each tells its caller. */
+  async #mustHold(account: string, destination: string): Promise<void> {
+    const { cluster, store } = this.parts;
+    if (!cluster.isConfigured) return;
+    const now = await store.get(account).catch(() => destination);
+    if (now === destination) return;
+    throw new ControlError(
+      "conflict",
+      `overtaken by a change made elsewhere: ${
+        now ? `the account is on ${now} now` : "the account has no mapping now"
+      }`,
+    );
+  }
+
   async #write<T>(
     account: string,
     write: (store: Parts["store"]) => Promise<T>,
@@ -275,30 +307,16 @@ export class Plane implements ControlPlane {
     const { store } = this.parts;
     mustBeWritable(store);
     mustBeStorable(store, account);
+    let changed = false;
     try {
       const result = await write(store);
-      this.parts.resolver.invalidate(account);
+      changed = true;
       return result;
     } catch (error) {
       // Whether the store took it is not known; where it cannot be asked, what was known still counts.
-      this.parts.resolver.outdate(account);
       throw storeFailure(error);
     } finally {
-      await this.#forgetInWorkers(account);
+      await forgetEverywhere(this.parts, [account], changed);
     }
-  }
-
-  /** Once this resolves no worker routes by what was known before. */
-  async #forget(account: string | null): Promise<void> {
-    this.parts.resolver.invalidate(account);
-    await this.#forgetInWorkers(account);
-  }
-
-  async #forgetInWorkers(account: string | null): Promise<void> {
-    await forgetEverywhere(this.parts, account === null ? null : [account]);
-  }
-
-  #end(target: KickTarget, reason: EndReason): Promise<number> {
-    return endEverywhere(this.parts, target, reason);
   }
 }

@@ -6,6 +6,7 @@ import { Metrics } from "../observe/metrics.ts";
 import type { WorkerRequests } from "../port/messages.ts";
 import { Resolver } from "../route/resolver.ts";
 import { type MappingStore, StoreError } from "../store/store.ts";
+import { ClusterLink } from "./cluster/cluster_link.ts";
 import { ControlError } from "./api.ts";
 import { Limits } from "./limits.ts";
 import { Breakers } from "./breakers.ts";
@@ -88,6 +89,7 @@ function setup() {
       undeclared: () => {},
     }, clock),
     predecessors: noPredecessors(),
+    cluster: new ClusterLink(),
     supervisor: {
       ask(name: keyof WorkerRequests, argument: unknown) {
         log.push(`${name} ${JSON.stringify(argument)}`);

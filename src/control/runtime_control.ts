@@ -1,4 +1,4 @@
-import { endEverywhere } from "./everywhere.ts";
+import { endHere } from "./everywhere.ts";
 import { destinationOf, legOf } from "../config/effective.ts";
 import type { Config } from "../config/schema.ts";
 import type { TraceStep } from "../port/messages.ts";
@@ -96,7 +96,7 @@ class Endings implements SessionEndings {
     protocol: ProtocolName | null,
   ): Promise<number> {
     checkLeg(this.servedNow().served.config, destination, protocol);
-    return await endEverywhere(
+    return await endHere(
       this.parts,
       { destination, protocol },
       "kicked",

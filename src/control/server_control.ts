@@ -1,4 +1,4 @@
-import { endEverywhere } from "./everywhere.ts";
+import { endHere } from "./everywhere.ts";
 import type { Config } from "../config/schema.ts";
 import type { ProtocolName } from "../port/snapshot.ts";
 import { ControlError } from "./api.ts";
@@ -46,7 +46,7 @@ export class Servers implements ServerControl {
     );
     if (state !== "maint") return 0;
     const target = { destination, protocol: isWhole ? null : legs[0]! };
-    return await endEverywhere(this.parts, target, "kicked");
+    return await endHere(this.parts, target, "kicked");
   }
 
   setHealth(server: string, health: "up" | "down"): void {

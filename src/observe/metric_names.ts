@@ -126,6 +126,17 @@ const STORE_FAILURES = [
 ] as const;
 export type StoreFailure = (typeof STORE_FAILURES)[number];
 
+/** What proxies ask of each other. */
+const CLUSTER_REQUESTS = [
+  "forget",
+  "kick",
+  "evict",
+  "hold",
+  "pin",
+  "unpin",
+  "sessions",
+] as const;
+
 export const COUNTERS = counters({
   connections_accepted: { help: "Connections that got a slot." },
   connections_refused: {
@@ -174,6 +185,18 @@ export const COUNTERS = counters({
   workers_lost: { help: "Data-plane workers that died and were replaced." },
   config_reloads: { help: "Configurations taken over, the first included." },
   config_reload_failures: { help: "Configurations refused at a reload." },
+  cluster_messages: {
+    help: "Messages on the cluster bus, of this proxy and to it.",
+    labels: { direction: ["in", "out"] },
+  },
+  cluster_unreached: {
+    help:
+      "Requests to the other proxies that not all of them have answered in time.",
+    labels: { request: CLUSTER_REQUESTS },
+  },
+  cluster_losses: {
+    help: "How often the connection to the cluster bus broke.",
+  },
   bugs: { help: "Errors that nothing in the program expects." },
 });
 
@@ -183,9 +206,20 @@ export const HISTOGRAMS = histograms({
     labels: { operation: STORE_OPERATIONS },
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5],
   },
+  cluster_answer_duration_seconds: {
+    help: "Time until all other proxies had answered a request.",
+    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1],
+  },
 });
 
 export const GAUGES = gauges({
+  cluster_up: {
+    help:
+      "1 while the cluster bus carries messages, 0 while it does not; absent without [cluster].",
+  },
+  cluster_members: {
+    help: "Proxies that are heard on the cluster bus, this one included.",
+  },
   active_connections: { help: "Connections now.", labels: ["listener"] },
   active_sessions: {
     help: "Sessions past routing now.",

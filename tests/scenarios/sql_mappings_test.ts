@@ -332,7 +332,7 @@ Deno.test("SQLite: a file for reading only answers 501 to writes", async () => {
     const [method, more] of [["PUT", "&destination=new"], ["DELETE", ""]]
   ) {
     const path = `/mappings?${query}${more}`;
-    assert.equal((await stage.proxy.admin(method!, path)).status, 501, method);
+    assert.equal((await stage.proxy.admin(method!, path)).status, 501, method!);
   }
 });
 

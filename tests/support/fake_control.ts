@@ -209,6 +209,26 @@ export class FakeControl implements ControlPlane {
   }
 
   // deno-lint-ignore require-await
+  async clusterSessions(filter: object) {
+    this.#asked("clusterSessions", filter);
+    const sessions = this.openSessions.map((session) => ({
+      node: "a",
+      ...session,
+    }));
+    return { sessions, incomplete: [] };
+  }
+
+  /** Whom what is asked does not reach. */
+  unreached: string[] = [];
+  readonly cluster = {
+    view: () => ({ bus: null, connected: false, problem: null, members: [] }),
+    reaching: async <T>(job: () => Promise<T>) => ({
+      answer: await job(),
+      unreached: this.unreached,
+    }),
+  };
+
+  // deno-lint-ignore require-await
   async closeSession(id: string) {
     this.#asked("closeSession", id);
     return this.openSessions.some((s) => s.id === id);

@@ -38,6 +38,15 @@ export class SqliteFile implements AsyncDisposable {
     }
   }
 
+  rows(query: string): Record<string, unknown>[] {
+    const database = this.open();
+    try {
+      return database.prepare(query).all();
+    } finally {
+      database.close();
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await Deno.remove(this.folder, { recursive: true });
   }

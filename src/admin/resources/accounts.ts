@@ -37,7 +37,7 @@ const outcomes = (conflict: string) => ({
 });
 
 const ANSWER =
-  "For each account there is its `result`, where its names were mapped to before (`previous`, null: to nothing), where those are `now` that are not where they should be, and how many sessions were ended.";
+  "For each account there is its `result`, where its names were mapped to before (`previous`, null: to nothing), where those are `now` that are not where they should be, and how many sessions were ended. In a cluster all proxies do it; `not_reached` has a line for each that has not answered within a second.";
 
 export const accountRoutes = [
   route({
@@ -115,12 +115,16 @@ export const accountRoutes = [
           ...(result !== undefined && { result }),
         });
       note();
-      const answer = await call.control.moves.move({
-        accounts,
-        destination,
-        dryRun: dry_run,
-        by: call.by,
-      });
+      const answer = await reachingAll(
+        call,
+        () =>
+          call.control.moves.move({
+            accounts,
+            destination,
+            dryRun: dry_run,
+            by: call.by,
+          }),
+      );
       note({ change: answer.change ?? "none" }, summed(answer));
       return withStatus(call, answer);
     },
@@ -160,7 +164,10 @@ export const accountRoutes = [
     },
     cli: { verb: ["accounts", "undo"], positional: ["id"] },
     async handle(call) {
-      const answer = await call.control.moves.undo(call.values.id);
+      const answer = await reachingAll(
+        call,
+        () => call.control.moves.undo(call.values.id),
+      );
       call.note({
         parameters: {
           count: String(answer.accounts.length),
@@ -173,10 +180,22 @@ export const accountRoutes = [
   }),
 ];
 
+type ReachingAnswer = MoveAnswer & {
+  readonly not_reached: readonly string[];
+};
+
+async function reachingAll(
+  { control }: Pick<Call, "control">,
+  job: () => Promise<MoveAnswer>,
+): Promise<ReachingAnswer> {
+  const { answer, unreached } = await control.cluster.reaching(job);
+  return { ...answer, not_reached: unreached };
+}
+
 function withStatus(
   call: Pick<Call, "setStatus">,
-  answer: MoveAnswer,
-): MoveAnswer {
+  answer: ReachingAnswer,
+): ReachingAnswer {
   const statuses = answer.accounts.map(({ result }) => STATUS[result] ?? 200);
   const refused = answer.accounts.some(({ result }) =>
     result === "busy" || result === "changed"

@@ -1,5 +1,5 @@
 /** The cache of lookups. */
-import { z } from "zod";
+import { reachAll, REACHED, reached } from "../reached.ts";
 import { defaultRefusals, route } from "../route.ts";
 import { optionalIdentifier } from "../schemas.ts";
 
@@ -8,15 +8,17 @@ export const cacheRoutes = [
     method: "POST",
     path: "/cache/invalidate",
     summary: "Forget the cached route of an account, or all of them",
+    description: REACHED,
     role: "operator",
     parameters: { identifier: optionalIdentifier },
     form: "text",
-    response: z.literal("ok"),
+    response: reached("ok"),
     refusals: { invalid: defaultRefusals.invalid },
     cli: { verb: ["cache", "invalidate"], positional: ["identifier"] },
-    async handle({ control, values }) {
-      await control.invalidate(values.identifier ?? null);
-      return "ok" as const;
-    },
+    handle: ({ control, values }) =>
+      reachAll(control, async () => {
+        await control.invalidate(values.identifier ?? null);
+        return "ok";
+      }),
   }),
 ];

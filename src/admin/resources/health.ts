@@ -20,11 +20,11 @@ export const healthRoutes = [
     path: "/readyz",
     summary: "Does the proxy accept sessions",
     description:
-      "Answers 503 with one reason a line until every listener is bound, and while draining. Behind `ok` follows, one a line, what does not work but is no reason to send clients elsewhere: a mapping store that cannot be asked.",
+      "Answers 503 with one reason a line until every listener is bound, and while draining. Behind `ok` follows, one a line, what does not work but is no reason to send clients elsewhere: a mapping store that cannot be asked, a cluster bus that does not work.",
     role: "public",
     parameters: {},
     form: "text",
-    response: z.string(),
+    response: z.string().describe("`ok`, and what does not work"),
     refusals: {},
     failures: { 503: "Not ready; one reason a line" },
     cli: { verb: ["readyz"], positional: [] },

@@ -1,5 +1,6 @@
 /** Which account is mapped to which destination, and why. */
 import { z } from "zod";
+import { reachAll, REACHED, reached } from "../reached.ts";
 import { defaultRefusals, route } from "../route.ts";
 import {
   destination,
@@ -29,17 +30,22 @@ export const mappingRoutes = [
     path: "/mappings",
     summary: "Map an account to a destination",
     description:
-      "Creates or replaces the mapping and drops the cached one: the next login uses the new. Sessions that are open stay until `POST /connections/kick`.",
+      `Creates or replaces the mapping and drops the cached one: the next login uses the new. Sessions that are open stay until \`POST /connections/kick\`. ${REACHED}`,
     role: "operator",
     parameters: { identifier, destination },
     form: "text",
-    response: z.literal("ok"),
+    response: reached("ok"),
     refusals: {
       invalid,
       unknown: {
         status: 400,
         summary: "The destination is not declared",
         text: "unknown destination",
+      },
+      conflict: {
+        status: 409,
+        summary:
+          "In a cluster: another proxy changed the mapping at the same time, and its change is the one that counts",
       },
       "read-only": readOnly,
       failed,
@@ -48,24 +54,30 @@ export const mappingRoutes = [
       verb: ["mappings", "set"],
       positional: ["identifier", "destination"],
     },
-    async handle({ control, values }) {
-      await control.setMapping(values.identifier, values.destination);
-      return "ok" as const;
-    },
+    handle: ({ control, values }) =>
+      reachAll(control, async () => {
+        await control.setMapping(values.identifier, values.destination);
+        return "ok";
+      }),
   }),
   route({
     method: "DELETE",
     path: "/mappings",
     summary: "Remove an account's mapping",
-    description: "The account then falls to the default destination.",
+    description:
+      `The account then falls to the default destination. ${REACHED}`,
     role: "operator",
     parameters: { identifier },
     form: "text",
-    response: z.enum(["removed", "absent"]),
+    response: reached("removed", "absent"),
     refusals: { invalid, "read-only": readOnly, failed },
     cli: { verb: ["mappings", "delete"], positional: ["identifier"] },
-    handle: async ({ control, values }) =>
-      await control.deleteMapping(values.identifier) ? "removed" : "absent",
+    handle: ({ control, values }) =>
+      reachAll(
+        control,
+        async () =>
+          await control.deleteMapping(values.identifier) ? "removed" : "absent",
+      ),
   }),
   route({
     method: "POST",

@@ -1,5 +1,6 @@
 /** Every rule that needs nothing but the document and the environment. Those that look outside are in resources.ts. */
 import type { Rule } from "./rule.ts";
+import * as cluster from "./cluster.ts";
 import * as destinations from "./destinations.ts";
 import * as dialogue from "./dialogue.ts";
 import * as listeners from "./listeners.ts";
@@ -37,4 +38,6 @@ export const RULES: readonly Rule[] = [
   runtime.pathOrBind,
   runtime.openAddress,
   runtime.socketTwice,
+  cluster.clusterUrl,
+  cluster.sharedMappings,
 ];

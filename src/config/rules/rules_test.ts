@@ -27,6 +27,14 @@ function token(name: string, role: string): string {
   return `[[admin.token]]\nname = "${name}"\nrole = "${role}"\nhash = "sha256:${hash}"\n`;
 }
 
+/** With mappings in one place for all proxies. */
+const clustered = (bus: string, url: string) =>
+  BASE.replace(
+    /source = "file"[^]*?\n\[/,
+    'source = "sql"\n[mapping.sql]\nurl = "sqlite:///routes.db"\nquery = "SELECT ?"\n[',
+  ) +
+  `\n[cluster]\nbus = "${bus}"\nurl = "${url}"\n`;
+
 const CASES: readonly Case[] = [
   {
     rule: "default_destination is declared",
@@ -219,6 +227,18 @@ const CASES: readonly Case[] = [
     good: plus(
       '[mapping.sql]\nurl = "mysql://db/mail?sslmode=require"\nquery = "q"',
     ),
+  },
+  {
+    rule: "the address of a cluster's bus can be understood",
+    bad: plus('[cluster]\nbus = "redis"\nurl = "redis://:hunter2@one,two"'),
+    says: ["cluster.url: names several hosts"],
+    good: clustered("redis", "redis+cluster://:hunter2@one,two"),
+  },
+  {
+    rule: "the address of a cluster's bus is one of its kind",
+    bad: plus('[cluster]\nbus = "postgres"\nurl = "mysql://u:hunter2@h/d"'),
+    says: ["cluster.url: must start with postgres://"],
+    good: clustered("postgres", "postgres://u:hunter2@h/d"),
   },
   {
     rule: "a SASL mechanism is known",
@@ -622,6 +642,11 @@ const WARNED: readonly [string, string, string][] = [
     "runtime.socket[0].bind: whoever reaches this address may give commands",
   ],
   [
+    "proxies with a mapping file each",
+    plus('[cluster]\nbus = "redis"\nurl = "redis://host"'),
+    "mapping.source: a file is this proxy's own",
+  ],
+  [
     "capabilities that follow from the state",
     plus('[capabilities.imap]\nadvertise = ["IMAP4rev1", "AUTH=PLAIN"]'),
     "capabilities.imap.advertise[1]: AUTH=PLAIN is added where it applies",
@@ -633,7 +658,7 @@ for (const [what, text, says] of WARNED) {
     assert.deepEqual(problemsOf(text), []);
     const found = warningsOf(text);
     assert.equal(found.length, 1);
-    assert.ok(found[0]!.includes(says), found[0]);
+    assert.ok(found[0]!.includes(says), found[0]!);
   });
 }
 

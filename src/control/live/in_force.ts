@@ -1,4 +1,4 @@
-import { forgetEverywhere } from "../everywhere.ts";
+import { forgetHere } from "../everywhere.ts";
 import type { Env } from "../../config/environment.ts";
 import { pickCertificate } from "../../net/certificates.ts";
 import { readTrustRoots } from "../../net/trust_roots.ts";
@@ -118,7 +118,7 @@ export class InForce {
     parts.configure(served);
     parts.metrics.add("config_reloads");
     // Routes that workers got between their switch and this line were judged by the old configuration.
-    await forgetEverywhere(parts, null);
+    await forgetHere(parts, null);
     // Who reloads wants to know of changed backends now.
     if (reread) this.#probe.close();
     this.#followBackends(served);

@@ -1,4 +1,4 @@
-import { forgetEverywhere } from "../everywhere.ts";
+import { forgetHere } from "../everywhere.ts";
 import { isDeepStrictEqual } from "node:util";
 import type { Env } from "../../config/environment.ts";
 import { mappingTargetFault } from "../../config/mapping_targets.ts";
@@ -64,7 +64,7 @@ function remoteEvents(
     up() {
       log.info("store_up", { source });
       parts().resolver.storeIsBack();
-      void forgetEverywhere(parts(), null);
+      void forgetHere(parts(), null);
     },
     answered: (operation, after) =>
       parts().metrics.observe(

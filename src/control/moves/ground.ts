@@ -1,7 +1,11 @@
 import type { Config } from "../../config/schema.ts";
 import { turn } from "../../store/sorting.ts";
 import { storeFailure } from "../accounts.ts";
-import { evictEverywhere, forgetEverywhere } from "../everywhere.ts";
+import {
+  evictEverywhere,
+  forgetEverywhere,
+  pinEverywhere,
+} from "../everywhere.ts";
 import type { Parts } from "../parts.ts";
 import type { MoveGround } from "./relocation.ts";
 
@@ -16,7 +20,7 @@ export const MOST_FORGOTTEN = 10_000;
 
 type GroundParts = Pick<
   Parts,
-  "store" | "resolver" | "supervisor" | "predecessors" | "pin"
+  "store" | "resolver" | "supervisor" | "predecessors" | "pin" | "cluster"
 >;
 
 /** The parts of the control plane as what a move works on. */
@@ -26,7 +30,7 @@ export function moveGround(
 ): MoveGround {
   return {
     // Logins in older processes are not held: where they went astray, they are ended with the others.
-    hold: (accounts) => parts.pin(accounts),
+    hold: (accounts) => pinEverywhere(parts, accounts),
     async read(accounts) {
       const found = new Map<string, string | null>();
       for (const some of portions(accounts, READ_AT_ONCE)) {
@@ -67,14 +71,13 @@ export function moveGround(
 
 /** Once this resolves nobody routes these, or with null anybody, by what was known before. */
 export async function forgetAccounts(
-  parts: Pick<Parts, "resolver" | "supervisor" | "predecessors">,
+  parts: Pick<Parts, "resolver" | "supervisor" | "predecessors" | "cluster">,
   accounts: readonly string[] | null,
 ): Promise<void> {
   const identifiers = accounts !== null && accounts.length > MOST_FORGOTTEN
     ? null
     : accounts;
-  for (const each of identifiers ?? [null]) parts.resolver.invalidate(each);
-  await forgetEverywhere(parts, identifiers);
+  await forgetEverywhere(parts, identifiers, true);
 }
 
 function* portions<T>(list: readonly T[], size: number): Generator<T[]> {

@@ -88,7 +88,7 @@ export class MappingTable implements Table {
    * another one came from behind it.
    */
   async #write(entries: Content, rest: "keep" | "drop"): Promise<void> {
-    const { store, resolver, supervisor, predecessors } = this.parts;
+    const { store, resolver, supervisor, predecessors, cluster } = this.parts;
     mustBeWritable(store);
     if (!store.writeAll) {
       throw new ControlError(
@@ -110,7 +110,10 @@ export class MappingTable implements Table {
     } finally {
       for (const each of forgotten ?? [null]) resolver.invalidate(each);
       resume();
-      await predecessors.invalidate(forgotten);
+      await Promise.all([
+        predecessors.invalidate(forgotten),
+        cluster.ask("forget", { identifiers: forgotten, changed: true }),
+      ]);
     }
   }
 

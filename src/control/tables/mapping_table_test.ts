@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { ClusterLink } from "../cluster/cluster_link.ts";
 import { noPredecessors } from "../../../tests/support/nobody_takes_over.ts";
 import { FakeClock } from "../../../tests/support/fake_clock.ts";
 import { BASE, configOf } from "../../config/testing.ts";
@@ -45,6 +46,7 @@ async function setup(mappings = "") {
     store,
     resolver,
     predecessors: noPredecessors(),
+    cluster: new ClusterLink(),
     supervisor: {
       async ask(name: string, argument: unknown) {
         setting.asked.push([name, argument]);

@@ -226,7 +226,10 @@ function useOwnTls(client: Internals, { trust }: SqlServer): void {
     const raw = client.stream;
     raw.removeAllListeners("data");
     secureNode(raw, trust!).then((secured) => {
-      secured.on("data", (bytes) => client.packetParser.execute(bytes));
+      secured.on(
+        "data",
+        (bytes: Uint8Array) => client.packetParser.execute(bytes),
+      );
       secured.on("error", (error) => client._handleNetworkError(error));
       secured.on("close", () => raw.destroy());
       client.stream = secured;

@@ -32,10 +32,19 @@ type Rows = postgres.RowList<(Buffer | null)[][]>;
 /** The library's types leave out how a connection is made. */
 interface Options extends postgres.Options<Record<string, never>> {
   readonly socket: () => Promise<Socket>;
+  readonly onnotify?: (channel: string, payload: string) => void;
 }
 
 /** How long a server has to take a request for cancellation, ms. */
 const CANCEL_MS = 1000;
+
+/** What is heard on a connection besides answers. */
+export interface PostgresEars {
+  /** After LISTEN. */
+  notified(channel: string, payload: string): void;
+  /** The connection is over. */
+  closed(): void;
+}
 
 /** PostgreSQL. Each connection is a client of its own: a shared pool could not give up a single one. */
 export class PostgresDatabase implements SqlDatabase {
@@ -46,8 +55,11 @@ export class PostgresDatabase implements SqlDatabase {
     this.parallel = server.poolSize;
   }
 
-  async connect(signal: AbortSignal): Promise<SqlConnection> {
-    const connection = new PostgresConnection(this.server, signal);
+  async connect(
+    signal: AbortSignal,
+    ears?: PostgresEars,
+  ): Promise<SqlConnection> {
+    const connection = new PostgresConnection(this.server, signal, ears);
     await connection.open();
     return connection;
   }
@@ -65,6 +77,7 @@ class PostgresConnection implements SqlConnection {
   constructor(
     private readonly server: SqlServer,
     private readonly signal: AbortSignal,
+    ears?: PostgresEars,
   ) {
     const { address, user } = server;
     const options: Options = {
@@ -84,7 +97,14 @@ class PostgresConnection implements SqlConnection {
       backoff: false,
       connection: { application_name: "mailferry" },
       onnotice: () => {},
-      onclose: () => this.lost = true,
+      onclose: () => {
+        this.lost = true;
+        ears?.closed();
+      },
+      ...ears && {
+        onnotify: (channel: string, payload: string) =>
+          ears.notified(channel, payload),
+      },
       socket: () => this.#dial(),
     };
     this.#client = postgres(options);
