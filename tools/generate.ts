@@ -8,6 +8,7 @@
 import { reference } from "../src/admin/reference.ts";
 import { routes } from "../src/admin/routes.ts";
 import { renderConfigReference } from "../src/config/reference.ts";
+import { metricsReference } from "../src/observe/metrics_reference.ts";
 import { runtimeCompletion } from "../src/runtime/completion.ts";
 import { runtimeReference } from "../src/runtime/reference.ts";
 import { COMMANDS } from "../src/runtime/table.ts";
@@ -20,6 +21,7 @@ interface Page {
 const PAGES: Page[] = [
   { path: "docs/configuration.md", render: renderConfigReference },
   { path: "docs/management-api.md", render: () => reference(routes) },
+  { path: "docs/metrics.md", render: metricsReference },
   { path: "docs/runtime-api.md", render: () => runtimeReference(COMMANDS) },
   {
     path: "packaging/mailferry-runtime.bash",

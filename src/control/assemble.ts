@@ -195,7 +195,13 @@ function workerEvents(
   return {
     handlers: (worker) => ({
       requests: {
-        lookup: ({ identifier }) => parts().resolver.resolve(identifier),
+        lookup({ identifier }) {
+          const { resolver, metrics } = parts();
+          const route = resolver.resolve(identifier);
+          const result = route instanceof Promise ? "miss" : "hit";
+          metrics.add("cache_lookups", 1, result);
+          return route;
+        },
         hold: (request) => parts().holds.wait(worker, request),
         breakerProbe: ({ destination, protocol }) =>
           parts().breakers.grantProbe(destination, protocol),
@@ -211,6 +217,7 @@ function workerEvents(
         sessions: (events) => parts().registry.apply(worker, events),
         logs: (lines) => parts().log.logLines(lines),
         counters: (increments) => parts().metrics.addAll(increments),
+        observations: (counted) => parts().metrics.observeAll(counted),
         legs: (reports) => {
           for (const report of reports) {
             parts().traffic.reported(report);

@@ -9,6 +9,7 @@ import { Secrets } from "../config/document/secrets.ts";
 import { readTrustRoots } from "../net/trust_roots.ts";
 import { systemClock } from "../observe/clock.ts";
 import { Log } from "../observe/log.ts";
+import { watchLoop } from "../observe/loop_lag.ts";
 import { createShortener } from "../observe/shorten.ts";
 import type { Readiness } from "./api.ts";
 import { assemble } from "./assemble.ts";
@@ -47,6 +48,7 @@ const DRAIN_LOOK_MS = 100;
 export class Daemon implements Process {
   #draining = false;
   #metricsTimer: ReturnType<typeof setInterval> | undefined;
+  #stopWatching = () => {};
   readonly #ended = Promise.withResolvers<void>();
   readonly #service: ServiceManager;
   readonly #trim: MemoryTrim;
@@ -306,6 +308,7 @@ export class Daemon implements Process {
   async stop(): Promise<void> {
     const { log, supervisor, holds, breakers, store } = this.parts;
     clearInterval(this.#metricsTimer);
+    this.#stopWatching();
     this.inForce.close();
     this.runtime.close();
     this.#handover.close();
@@ -365,6 +368,9 @@ export class Daemon implements Process {
     await this.live.begin();
     await takeOver?.();
     this.#metricsTimer = setInterval(() => this.#logMetrics(), METRICS_MS);
+    this.#stopWatching = watchLoop((lag) =>
+      this.parts.metrics.observe("loop_lag_seconds", lag / 1000, "control")
+    );
     log.info("ready", { workers: supervisor.size, pid: Deno.pid });
     this.#trim.start();
     this.#tellReady();

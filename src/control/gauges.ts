@@ -54,6 +54,14 @@ export function provideGauges(parts: Parts, config: Config): void {
     ),
   );
   metrics.gauge("workers", () => supervisor.size);
+  metrics.gauge("heap_bytes", () => [
+    { values: ["control"], value: Deno.memoryUsage().heapUsed },
+    ...supervisor.heaps().map(({ worker, heapUsed }) => ({
+      values: [`worker-${worker}`],
+      value: heapUsed,
+    })),
+  ]);
+  metrics.gauge("resident_memory_bytes", () => Deno.memoryUsage().rss);
 }
 
 /** The configuration in force, as the daemon knows it. */

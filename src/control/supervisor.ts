@@ -38,6 +38,8 @@ interface Member {
   readonly port: WorkerPort;
   readonly ready: Promise<void>;
   lastHeard: number;
+  /** As of then; 0 before it was first asked. */
+  heapUsed: number;
   /** It has been given a configuration at least once. */
   served: boolean;
   lost: boolean;
@@ -67,6 +69,13 @@ export class Supervisor {
   /** How many workers there are to be. */
   get size(): number {
     return this.count;
+  }
+
+  /** Bytes of each worker that was asked already, as of some seconds ago. */
+  heaps(): { readonly worker: number; readonly heapUsed: number }[] {
+    return this.#members.flatMap(({ number, heapUsed }) =>
+      heapUsed > 0 ? [{ worker: number, heapUsed }] : []
+    );
   }
 
   async start(): Promise<void> {
@@ -194,6 +203,7 @@ export class Supervisor {
       port,
       ready: ready.promise,
       lastHeard: performance.now(),
+      heapUsed: 0,
       served: false,
       lost: false,
     };
@@ -263,7 +273,10 @@ export class Supervisor {
         continue;
       }
       member.port.call("inspect", null).then(
-        () => member.lastHeard = performance.now(),
+        ({ heapUsed }) => {
+          member.lastHeard = performance.now();
+          member.heapUsed = heapUsed;
+        },
         () => {},
       );
     }

@@ -137,6 +137,15 @@ const CLUSTER_REQUESTS = [
   "sessions",
 ] as const;
 
+/** The stages of a login that take time. */
+const LOGIN_STAGES = ["hold", "lookup", "dial", "tls", "auth"] as const;
+export type LoginStage = (typeof LOGIN_STAGES)[number];
+
+const LOGIN_SECONDS = [
+  ...[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5],
+  ...[1, 2.5, 5, 10, 30],
+];
+
 export const COUNTERS = counters({
   connections_accepted: { help: "Connections that got a slot." },
   connections_refused: {
@@ -160,6 +169,11 @@ export const COUNTERS = counters({
     labels: { limit: LIMITS },
   },
   cache_hits: { help: "Logins routed from a worker's own cache." },
+  cache_lookups: {
+    help:
+      "Logins that a worker's own cache had no route for, by whether the control plane's had one (hit) or the mapping store was asked (miss).",
+    labels: { result: ["hit", "miss"] },
+  },
   bytes: {
     help: "Bytes from clients to backends (in) and back (out).",
     labels: { protocol: PROTOCOLS, direction: ["in", "out"] },
@@ -201,10 +215,28 @@ export const COUNTERS = counters({
 });
 
 export const HISTOGRAMS = histograms({
+  login_duration_seconds: {
+    help:
+      "Time from a complete login to its answer, of those that a backend has accepted.",
+    labels: { protocol: ["imap", "pop3", "managesieve", "submission"] },
+    buckets: LOGIN_SECONDS,
+  },
+  login_stage_duration_seconds: {
+    help:
+      "Time of the stages that logins have been through: the end of a hold (of those that were held), the lookup of the route, the connection to the backend, TLS with it, and the dialogue with it from the greeting to its answer.",
+    labels: { stage: LOGIN_STAGES },
+    buckets: LOGIN_SECONDS,
+  },
   store_request_duration_seconds: {
     help: "Time that a mapping store in another program took for its answers.",
     labels: { operation: STORE_OPERATIONS },
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5],
+  },
+  loop_lag_seconds: {
+    help:
+      "How much later than it should the event loop of a thread comes to what waits, looked at each second.",
+    labels: { thread: ["control", "worker"] },
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5],
   },
   cluster_answer_duration_seconds: {
     help: "Time until all other proxies had answered a request.",
@@ -241,6 +273,13 @@ export const GAUGES = gauges({
     unlogged: true,
   },
   workers: { help: "Data-plane workers." },
+  heap_bytes: {
+    help:
+      "Memory that a thread's objects take: the control plane, and each worker as of some seconds ago.",
+    labels: ["thread"],
+    unlogged: true,
+  },
+  resident_memory_bytes: { help: "Memory of the process." },
   certificate_expiry_timestamp_seconds: {
     help: "When a configured certificate expires, since the epoch.",
     labels: ["certificate"],

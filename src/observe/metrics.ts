@@ -1,4 +1,5 @@
 import type { LogLine } from "../port/messages.ts";
+import { type Counted, Distribution } from "./distribution.ts";
 import { COUNTERS, GAUGES, HISTOGRAMS } from "./metric_names.ts";
 
 export type CounterName = keyof typeof COUNTERS;
@@ -43,8 +44,7 @@ export class Metrics {
     }
     for (const [name, { labels, buckets }] of Object.entries(HISTOGRAMS)) {
       for (const values of combinations(Object.values(labels ?? {}))) {
-        const counts = new Float64Array(buckets.length + 1);
-        this.#histograms.set(keyOf(name, values), { counts, sum: 0 });
+        this.#histograms.set(keyOf(name, values), new Distribution(buckets));
       }
     }
   }
@@ -79,11 +79,16 @@ export class Metrics {
     value: number,
     ...values: readonly string[]
   ): void {
-    const { buckets } = HISTOGRAMS[name];
-    const found = this.#histograms.get(keyOf(name, values))!;
-    const bucket = buckets.findIndex((bound) => value <= bound);
-    found.counts[bucket < 0 ? buckets.length : bucket]!++;
-    found.sum += value;
+    this.#histograms.get(keyOf(name, values))!.observe(value);
+  }
+
+  /** What a worker has observed, by name. A name that is not declared is a bug, and counted as one. */
+  observeAll(counted: Readonly<Record<string, Counted>>): void {
+    for (const [name, values] of Object.entries(counted)) {
+      const found = this.#histograms.get(name);
+      if (found) found.add(values);
+      else this.add("bugs");
+    }
   }
 
   /** Where a gauge gets its number from. */
@@ -114,7 +119,7 @@ export class Metrics {
             distribution(
               values,
               buckets,
-              this.#histograms.get(keyOf(name, values))!,
+              this.#histograms.get(keyOf(name, values))!.counted(),
             )
           ),
         }),
@@ -150,17 +155,11 @@ export class Metrics {
   }
 }
 
-/** How many values fell into each bucket. */
-interface Distribution {
-  readonly counts: Float64Array;
-  sum: number;
-}
-
 /** As a scraper wants it: buckets count all that lies below their bound. */
 function distribution(
   values: readonly string[],
   buckets: readonly number[],
-  { counts, sum }: Distribution,
+  { counts, sum }: Counted,
 ): Sample[] {
   let total = 0;
   const parts: Sample[] = [...counts].map((count, i) => {
@@ -175,7 +174,8 @@ function distribution(
   ];
 }
 
-function keyOf(name: string, values: readonly string[]): string {
+/** The name of one combination of label values, in increments and in the log. */
+export function keyOf(name: string, values: readonly string[]): string {
   return [name, ...values].join(".");
 }
 

@@ -4,6 +4,7 @@
  * safety of a move rests on that: a route answer computed before a mapping change arrives before
  * the `invalidate` that follows it.
  */
+import type { Counted } from "../observe/distribution.ts";
 import type { ProtocolName, WorkerSnapshot } from "./snapshot.ts";
 
 /** Where an identifier is routed, as of the moment the control plane answered. */
@@ -242,6 +243,8 @@ export interface ControlNotices {
   logs: readonly LogLine[];
   /** Counter increments since the last one, by name of observe/metrics. */
   counters: Readonly<Record<string, number>>;
+  /** What histograms have observed since the last one, by name of observe/metrics. */
+  observations: Readonly<Record<string, Counted>>;
   legs: readonly LegReport[];
   /** A leg is dialled often with all authorities, or the one it was narrowed to no longer signs for it. */
   rootWanted: {

@@ -12,6 +12,7 @@ export class BackendLeg implements BackendIo {
   #stream: ByteStream;
   #reader: LineReader;
   #secure = false;
+  #tlsTook = 0;
 
   constructor(
     private readonly raw: RawLeg,
@@ -30,6 +31,11 @@ export class BackendLeg implements BackendIo {
   }
   get secure(): boolean {
     return this.#secure;
+  }
+
+  /** Milliseconds of the handshake. */
+  get tlsTook(): number {
+    return this.#tlsTook;
   }
 
   write(data: string | Uint8Array): Promise<void> {
@@ -64,6 +70,7 @@ export class BackendLeg implements BackendIo {
         "clear text behind the reply to STARTTLS",
       );
     }
+    const begun = performance.now();
     try {
       this.#stream = await this.raw.startTls();
     } catch (error) {
@@ -74,6 +81,7 @@ export class BackendLeg implements BackendIo {
     }
     this.#reader = new LineReader(this.#stream);
     this.#secure = true;
+    this.#tlsTook = performance.now() - begun;
     this.witness?.sent("(TLS)");
   }
 

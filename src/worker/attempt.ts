@@ -1,6 +1,7 @@
 import type { EndReason } from "../port/messages.ts";
 import { SessionEnd } from "../protocols/session_end.ts";
 import type { BackendLeg } from "../protocols/backend_leg.ts";
+import { StageTimes } from "./stage_times.ts";
 import type { LoginTrace } from "./login_trace.ts";
 
 /**
@@ -13,6 +14,7 @@ export class Attempt {
   /** The backend's time limit has passed. */
   timedOut = false;
   leg: BackendLeg | null = null;
+  readonly times = new StageTimes();
   /** Where somebody follows this login. */
   trace: LoginTrace | null = null;
   #cancelled: SessionEnd | null = null;

@@ -20,7 +20,13 @@ import { throughBreaker } from "./breaker_gate.ts";
 import type { WorkerCore } from "./core.ts";
 import { OverLimit } from "./limit_gate.ts";
 import { traceOf } from "./login_trace.ts";
-import { countLogin, logLogin, reportBridge } from "./login_report.ts";
+import {
+  countLogin,
+  logLogin,
+  observeLogin,
+  observeStages,
+  reportBridge,
+} from "./login_report.ts";
 import { replay, Unavailable } from "./replay.ts";
 import type { Session } from "./session.ts";
 
@@ -62,6 +68,7 @@ export async function attemptLogin(
     attempt.trace?.tell("accepted: bridged");
     const success = frontend.success(login, verdict.reply);
     await taken(core, session, session.leg.write(success));
+    observeLogin(core, session, attempt.times);
     return "bridge";
   } catch (error) {
     attempt.leg?.close();
@@ -93,6 +100,7 @@ export async function attemptLogin(
     session.mark("backend-unavailable", error.message);
     return next;
   } finally {
+    observeStages(core, attempt.times);
     if (session.attempt === attempt) session.attempt = null;
     // A session that is over keeps its account for its close record.
     if (session.ended === null && session.stage !== "bridge") {
@@ -131,8 +139,16 @@ async function establish(
   await core.limits.login(session, attempt, account);
   const turn = core.paces.logins.turn();
   if (turn !== null) await attempt.interruptible(turn);
-  await waitOutHold(core, session, attempt, account);
-  const route = await lookUp(core, session, attempt, account);
+  if (core.held.has(account)) {
+    await attempt.times.during(
+      "hold",
+      () => waitOutHold(core, session, attempt, account),
+    );
+  }
+  const route = await attempt.times.during(
+    "lookup",
+    () => lookUp(core, session, attempt, account),
+  );
   attempt.trace?.tell(
     `routed to ${route.destination}${route.isDefault ? " by default" : ""}`,
   );

@@ -3,6 +3,7 @@ import type { LoginResult } from "../observe/metric_names.ts";
 import type { Login } from "../protocols/protocol.ts";
 import type { WorkerCore } from "./core.ts";
 import type { Session } from "./session.ts";
+import type { StageTimes } from "./stage_times.ts";
 
 /** The backend took the login. */
 export function reportBridge(core: WorkerCore, session: Session): void {
@@ -45,4 +46,24 @@ export function countLogin(
   result: LoginResult,
 ): void {
   core.reporter.count(`logins.${session.listener.protocol}.${result}`);
+}
+
+/** An accepted login has its answer. */
+export function observeLogin(
+  core: WorkerCore,
+  session: Session,
+  { total }: StageTimes,
+): void {
+  core.reporter.observe(
+    "login_duration_seconds",
+    total / 1000,
+    session.listener.protocol,
+  );
+}
+
+/** Of any login, how far it came. */
+export function observeStages(core: WorkerCore, times: StageTimes): void {
+  for (const [stage, ms] of times.all()) {
+    core.reporter.observe("login_stage_duration_seconds", ms / 1000, stage);
+  }
 }

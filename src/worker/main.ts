@@ -7,6 +7,7 @@ import type {
   WorkerNotices,
   WorkerRequests,
 } from "../port/messages.ts";
+import { watchLoop } from "../observe/loop_lag.ts";
 import { Port } from "../port/port.ts";
 import { WorkerCore, type WorkerPort } from "./core.ts";
 import { reportChange, Serving } from "./serving.ts";
@@ -110,6 +111,9 @@ const port: WorkerPort = new Port<
 
 const core = new WorkerCore(port);
 const serving = new Serving(core, loopbackHost);
+watchLoop((lag) =>
+  core.reporter.observe("loop_lag_seconds", lag / 1000, "worker")
+);
 
 function affected(identifier: string | null): Iterable<Session> {
   return identifier === null

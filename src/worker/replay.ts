@@ -80,9 +80,19 @@ export async function replay(
     },
   };
   try {
+    const begun = performance.now();
     const offer = await openTrusted(core, protocol, session, attempt, context);
     session.stage = "replay";
-    return await protocol.authenticate(attempt.leg!, context, offer, asked);
+    const verdict = await protocol.authenticate(
+      attempt.leg!,
+      context,
+      offer,
+      asked,
+    );
+    const { times } = attempt;
+    const connecting = times.of("dial") + times.of("tls");
+    times.add("auth", performance.now() - begun - connecting);
+    return verdict;
   } catch (error) {
     throw faultOf(error, attempt, snapshot, "auth");
   } finally {
@@ -223,7 +233,10 @@ async function open(
   session.stage = "dial";
   const { connectRetries } = core.generation.snapshot;
   attempt.trace?.tell(`dial ${leg.host} port ${leg.port}`);
-  const raw = await dialWithRetries(core, attempt, leg, connectRetries);
+  const raw = await attempt.times.during(
+    "dial",
+    () => dialWithRetries(core, attempt, leg, connectRetries),
+  );
   attempt.trace?.tell(`connected, tls ${leg.tls}`);
   const backend = new BackendLeg(raw, leg, attempt.trace ?? undefined);
   attempt.leg = backend;
@@ -231,7 +244,9 @@ async function open(
   if (attempt.signal.aborted) backend.close();
   // A connection that the proxy in front has for itself is none of a client's here either.
   await prepareLeg(backend, leg, session.unnamed ? null : forwarded);
-  return await protocol.openBackend(backend, context);
+  const offer = await protocol.openBackend(backend, context);
+  if (backend.secure) attempt.times.add("tls", backend.tlsTook);
+  return offer;
 }
 
 async function prepareLeg(

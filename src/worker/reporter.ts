@@ -1,3 +1,6 @@
+import { Distribution } from "../observe/distribution.ts";
+import { HISTOGRAMS } from "../observe/metric_names.ts";
+import { type HistogramName, keyOf } from "../observe/metrics.ts";
 import type {
   ControlNotices,
   LogLine,
@@ -19,6 +22,7 @@ export class Reporter {
   #logs: LogLine[] = [];
   #counters: Record<string, number> = {};
   #counted = false;
+  readonly #observed = new Map<string, Distribution>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly notify: Notify) {}
@@ -40,6 +44,22 @@ export class Reporter {
     this.#arm();
   }
 
+  /** Count a value of a histogram, in its unit. */
+  observe(
+    name: HistogramName,
+    value: number,
+    ...values: readonly string[]
+  ): void {
+    const key = keyOf(name, values);
+    let found = this.#observed.get(key);
+    if (!found) {
+      found = new Distribution(HISTOGRAMS[name].buckets);
+      this.#observed.set(key, found);
+    }
+    found.observe(value);
+    this.#arm();
+  }
+
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -55,6 +75,12 @@ export class Reporter {
       this.notify("counters", this.#counters);
       this.#counters = {};
       this.#counted = false;
+    }
+    if (this.#observed.size > 0) {
+      const observed = [...this.#observed]
+        .map(([key, values]) => [key, values.counted()]);
+      this.notify("observations", Object.fromEntries(observed));
+      this.#observed.clear();
     }
   }
 

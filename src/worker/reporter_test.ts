@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { until } from "../../tests/support/wait.ts";
+import type { Counted } from "../observe/distribution.ts";
+import { Metrics } from "../observe/metrics.ts";
 import type { SessionEvent } from "../port/messages.ts";
 import { Reporter } from "./reporter.ts";
 
@@ -51,4 +53,26 @@ Deno.test("Reporter does not let many events wait", () => {
   for (let i = 0; i < 256; i++) reporter.session(closing(`${i}`));
   assert.equal(told.length, 1);
   assert.equal((told[0]![1] as unknown[]).length, 256);
+});
+
+Deno.test("Reporter sends the values of histograms in batches, each once", () => {
+  const { told, reporter } = setup();
+  reporter.observe("login_stage_duration_seconds", 0.0007, "dial");
+  reporter.observe("login_stage_duration_seconds", 100, "dial");
+  reporter.flush();
+  reporter.flush();
+  assert.equal(told.length, 1);
+  const metrics = new Metrics();
+  const [[kind, observed]] = told as [[string, Record<string, Counted>]];
+  assert.equal(kind, "observations");
+  metrics.observeAll(observed);
+  metrics.observeAll({ unknown: { counts: [], sum: 0 } });
+  assert.equal(metrics.value("bugs"), 1);
+  const { samples } = metrics.snapshot().find(({ name }) =>
+    name === "login_stage_duration_seconds"
+  )!;
+  const of = (part: string) =>
+    samples.find((each) => each.values[0] === "dial" && each.part === part);
+  assert.equal(of("count")!.value, 2);
+  assert.equal(of("sum")!.value, 100.0007);
 });

@@ -142,6 +142,21 @@ needs(
       Date.parse(validTo) / 1000,
     );
     assert.equal(now("config_generation"), 1);
+    const counted = (name: string, labels: string) =>
+      now(name, `_count{${labels}}`);
+    assert.equal(counted("login_duration_seconds", 'protocol="imap"'), 1);
+    for (const stage of ["lookup", "dial", "auth"]) {
+      const labels = `stage="${stage}"`;
+      assert.equal(counted("login_stage_duration_seconds", labels), 2, stage);
+    }
+    // Nobody was held, and the legs are in clear.
+    for (const stage of ["hold", "tls"]) {
+      const labels = `stage="${stage}"`;
+      assert.equal(counted("login_stage_duration_seconds", labels), 0, stage);
+    }
+    assert.equal(now("cache_lookups", '{result="miss"}'), 2);
+    assert.ok(now("resident_memory_bytes") > 10_000_000);
+    assert.ok(now("heap_bytes", '{thread="control"}') > 1_000_000);
     assert.equal(now("workers"), 1);
     assert.equal(now("bugs"), 0);
     const [build] = during.get("mailferry_build")!.samples.keys();

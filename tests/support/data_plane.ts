@@ -190,6 +190,7 @@ export class DataPlane implements Disposable {
 }
 
 const IGNORED = {
+  observations: () => {},
   holdLeave: () => {},
   leave: () => {},
   leaveLogin: () => {},
