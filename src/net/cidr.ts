@@ -33,16 +33,30 @@ export class AddressRanges {
 
   /** Whether a literal address is in one of the ranges; text that is no address is in none. */
   contains(address: string): boolean {
-    const { four, six } = this.#packed;
-    if (four.length === 0 && six.length === 0) return false;
-    let bytes: Uint8Array;
-    try {
-      bytes = parseAddress(address);
-    } catch {
-      return false;
-    }
-    return isWithin(bytes.length === 4 ? four : six, wordsOf(bytes));
+    return isInAny([this.#packed], address);
   }
+}
+
+/** Whether a literal address is in one of these lists of ranges; text that is no address is in none. */
+export function isInAny(
+  lists: readonly PackedRanges[],
+  address: string,
+): boolean {
+  if (lists.every(isEmpty)) return false;
+  let bytes: Uint8Array;
+  try {
+    bytes = parseAddress(address);
+  } catch {
+    return false;
+  }
+  const words = wordsOf(bytes);
+  return lists.some(({ four, six }) =>
+    isWithin(words.length === 1 ? four : six, words)
+  );
+}
+
+function isEmpty({ four, six }: PackedRanges): boolean {
+  return four.length === 0 && six.length === 0;
 }
 
 /** Ranges in the form in which they are looked up. Throws RangeError on anything that is no range. */

@@ -1,16 +1,9 @@
 /** Which clients a listener takes: its `allow` and `deny`. */
-import { AddressRanges } from "../net/cidr.ts";
-import type { ListenerSnapshot, PackedRanges } from "../port/snapshot.ts";
+import { isInAny } from "../net/cidr.ts";
+import type { ListenerSnapshot } from "../port/snapshot.ts";
 import { SessionEnd } from "../protocols/session_end.ts";
 import type { WorkerCore } from "./core.ts";
 import type { Session } from "./session.ts";
-
-export function isInAny(
-  lists: readonly PackedRanges[],
-  address: string,
-): boolean {
-  return lists.some((list) => new AddressRanges(list).contains(address));
-}
 
 /** A client that is in both `allow` and `deny` is refused. */
 export function isWelcome(
@@ -29,9 +22,9 @@ export function isRefusedAtOnce(
   listener: ListenerSnapshot,
   peer: string,
 ): boolean {
-  const mayName = listener.proxyProtocol !== "off" &&
-    isInAny(listener.proxyTrusted, peer);
-  return !mayName && !isWelcome(listener, peer);
+  if (isWelcome(listener, peer)) return false;
+  return listener.proxyProtocol === "off" ||
+    !isInAny(listener.proxyTrusted, peer);
 }
 
 /** Judge whom a trusted peer has named. Throws SessionEnd("acl"). */

@@ -1,5 +1,6 @@
 /** Who a session is for, where a trusted proxy in front knows better than the connection (spec section 8). */
 import { formatAddress, formatEndpoint, parseAddress } from "../net/address.ts";
+import { isInAny } from "../net/cidr.ts";
 import {
   type ProxyHeader,
   ProxyHeaderInvalid,
@@ -8,7 +9,7 @@ import {
 import type { ListenerSnapshot } from "../port/snapshot.ts";
 import type { ClaimedClient } from "../protocols/protocol.ts";
 import { SessionEnd } from "../protocols/session_end.ts";
-import { admit, isInAny } from "./access.ts";
+import { admit } from "./access.ts";
 import type { WorkerCore } from "./core.ts";
 import type { Session } from "./session.ts";
 

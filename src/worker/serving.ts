@@ -193,7 +193,8 @@ export class Serving {
   }
 
   #accept(listener: ListenerSnapshot, connection: Deno.Conn): void {
-    if (isRefusedAtOnce(listener, endpoint(connection.remoteAddr).hostname)) {
+    const { hostname } = connection.remoteAddr as Deno.NetAddr;
+    if (isRefusedAtOnce(listener, hostname)) {
       return this.#refuse(listener, connection, "acl");
     }
     const turn = this.core.paces.connections.turn();
