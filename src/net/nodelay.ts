@@ -4,36 +4,23 @@
  * hands the option on from a listening socket to those that it accepts, so it is set there, through
  * libc, which also saves two calls for each connection in clear.
  */
-
-import { fileDescriptors, libc } from "./libc.ts";
+import { libc } from "./libc.ts";
+import { listeningDescriptors } from "./listening.ts";
 
 // <sys/socket.h>, <netinet/in.h> and <netinet/tcp.h> of Linux.
 const SOL_SOCKET = 1;
 const SO_KEEPALIVE = 9;
-const SO_ACCEPTCONN = 30;
 const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
 
 /**
  * Set the option (and TCP keep-alive, for clients that vanish) on every listening socket of the
- * process. Call after a bind. Where there is no such libc, connections are merely slower to start.
+ * process. Call after a bind. Without libc, connections are merely slower to start.
  */
 export function tuneListeners(): void {
-  const calls = libc();
-  if (!calls) return;
   const on = new Int32Array([1]);
-  const size = new Uint32Array([4]);
-  const value = new Int32Array(1);
-  for (const fd of fileDescriptors()) {
-    const asked = calls.getsockopt(
-      fd,
-      SOL_SOCKET,
-      SO_ACCEPTCONN,
-      value,
-      size,
-    );
-    if (asked !== 0 || value[0] !== 1) continue;
-    calls.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, on, 4);
-    calls.setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, on, 4);
+  for (const fd of listeningDescriptors()) {
+    libc()!.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, on, 4);
+    libc()!.setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, on, 4);
   }
 }

@@ -8,12 +8,12 @@
  */
 import type { SocketAddress } from "../port/snapshot.ts";
 import { attachProgram } from "./bpf.ts";
-import { fileDescriptors, libc } from "./libc.ts";
+import { libc } from "./libc.ts";
+import { listeningDescriptors } from "./listening.ts";
 import { localNameOfSocket, nameOfAddress } from "./socket_names.ts";
 
 // <asm/socket.h> and <linux/filter.h> of Linux.
 const SOL_SOCKET = 1;
-const SO_ACCEPTCONN = 30;
 const SO_ATTACH_REUSEPORT_CBPF = 51;
 const SO_DETACH_REUSEPORT_BPF = 68;
 const LOAD_WORD = 0x20;
@@ -63,27 +63,12 @@ export function steerNoMore(addresses: readonly SocketAddress[]): void {
 
 /** The descriptors of all listening sockets of TCP, by the names of their addresses. */
 export function listeningSockets(): ReadonlyMap<string, readonly number[]> {
-  const calls = libc();
   const found = new Map<string, number[]>();
-  if (!calls) return found;
-  const value = new Int32Array(1);
-  const size = new Uint32Array([4]);
-  for (const fd of descriptors()) {
-    const asked = calls.getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, value, size);
-    if (asked !== 0 || value[0] !== 1) continue;
+  for (const fd of listeningDescriptors()) {
     const name = localNameOfSocket(fd);
     if (name !== null) found.set(name, [...found.get(name) ?? [], fd]);
   }
   return found;
-}
-
-/** None where there is no /proc, as in some containers. */
-function descriptors(): number[] {
-  try {
-    return [...fileDescriptors()];
-  } catch {
-    return [];
-  }
 }
 
 function socketsAt(
