@@ -3,6 +3,7 @@ import type { LegReport, LegState } from "../port/messages.ts";
 import type { ProtocolName } from "../port/snapshot.ts";
 import type { DestinationStatus, LegStatus } from "./api.ts";
 import { clientUnit } from "./client_unit.ts";
+import { legName } from "./served.ts";
 
 /** Durations in ms; names as in `[server]`. */
 export interface BreakerSettings {
@@ -97,7 +98,7 @@ export class Breakers {
     const before = this.#legs;
     this.#legs = new Map();
     for (const leg of legs) {
-      const key = legKey(leg.destination, leg.protocol);
+      const key = legName(leg.destination, leg.protocol);
       const known = before.get(key);
       const same = known?.of.host === leg.host && known.of.port === leg.port;
       this.#legs.set(key, same ? known : new Leg(leg));
@@ -118,7 +119,7 @@ export class Breakers {
 
   /** What a worker saw of a leg. Of a leg that is no longer configured nothing is kept. */
   report(report: LegReport): void {
-    const leg = this.#legs.get(legKey(report.destination, report.protocol));
+    const leg = this.#legs.get(legName(report.destination, report.protocol));
     if (!leg) return;
     if (report.outcome === "success") return this.#change(leg, clear);
     this.#change(leg, () => {
@@ -137,7 +138,7 @@ export class Breakers {
 
   /** May this connection use the leg? One at a time while it is cooled down; never while it is down. */
   grantProbe(destination: string, protocol: ProtocolName): boolean {
-    const leg = this.#legs.get(legKey(destination, protocol));
+    const leg = this.#legs.get(legName(destination, protocol));
     if (!leg || leg.state === "down") return false;
     if (leg.state === "closed") return true;
     const now = this.clock.now();
@@ -171,7 +172,7 @@ export class Breakers {
   restore(saved: readonly SavedLeg[]): void {
     if (this.settings.hostDownThreshold === 0) return;
     for (const { state, cooldown, sources, ...from } of saved) {
-      const leg = this.#legs.get(legKey(from.destination, from.protocol));
+      const leg = this.#legs.get(legName(from.destination, from.protocol));
       if (leg?.of.host !== from.host || leg.of.port !== from.port) continue;
       this.#change(leg, () => {
         leg.failures = from.failures;
@@ -184,7 +185,7 @@ export class Breakers {
   }
 
   stateOf(destination: string, protocol: ProtocolName): LegState["state"] {
-    return this.#legs.get(legKey(destination, protocol))?.state ?? "closed";
+    return this.#legs.get(legName(destination, protocol))?.state ?? "closed";
   }
 
   /** For GET /destinations; the fields of a destination are those of its worst leg. */
@@ -216,7 +217,7 @@ export class Breakers {
     protocol: ProtocolName,
     health: "up" | "down",
   ): void {
-    const leg = this.#legs.get(legKey(destination, protocol));
+    const leg = this.#legs.get(legName(destination, protocol));
     if (!leg) return;
     this.#change(
       leg,
@@ -281,8 +282,4 @@ function clear(leg: Leg): void {
 function isWorse(a: LegStatus, b: LegStatus): boolean {
   if (a.down !== b.down) return a.down;
   return a.consecutive_failures > b.consecutive_failures;
-}
-
-function legKey(destination: string, protocol: ProtocolName): string {
-  return `${protocol} ${destination}`;
 }
