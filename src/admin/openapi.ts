@@ -5,7 +5,7 @@ import { pathParameters, restOf } from "./path.ts";
 import { contentTypes, type Route } from "./route.ts";
 
 /** The version of the API, which changes with its contract and not with the program. */
-export const API_VERSION = "1.0.0";
+const API_VERSION = "1.0.0";
 
 interface OpenApi {
   readonly openapi: "3.1.0";

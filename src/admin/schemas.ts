@@ -20,7 +20,7 @@ import type { Parameter } from "./route.ts";
 
 const count = z.int().min(0);
 
-export const protocolSchema = z.enum(PROTOCOLS);
+const protocolSchema = z.enum(PROTOCOLS);
 
 export const statsSchema = z.strictObject({
   cache_hits: count,

@@ -10,7 +10,7 @@ import { TakeoverRefused } from "../control/takeover/taking.ts";
 import { StoreError } from "../store/store.ts";
 import { processIo } from "./io.ts";
 
-export const EXIT_FAILED = 1;
+const EXIT_FAILED = 1;
 export const EXIT_USAGE = 2;
 
 /** Serve a configuration file until a signal ends it. */

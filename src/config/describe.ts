@@ -56,7 +56,7 @@ export async function runCheck(
 }
 
 /** A compact table of what would be served, without secrets. */
-export function describeConfig(config: Config, resources: Resources): string[] {
+function describeConfig(config: Config, resources: Resources): string[] {
   const sections: [string, string[][]][] = [
     ["listeners", listenerRows(config)],
     ["destinations", destinationRows(config)],

@@ -88,14 +88,11 @@ export const configSchema = z.object({
 
 /** A validated configuration, immutable by convention: a change makes a new one. */
 export type Config = z.output<typeof configSchema>;
-export type ServerConfig = Config["server"];
 export type ListenerConfig = z.output<typeof listenerSchema>;
 export type DestinationConfig = z.output<typeof destinationSchema>;
 export type LegConfig = z.output<typeof legSchema>;
-export type AdminConfig = z.output<typeof adminSchema>;
 export type RuntimeSocketConfig = Config["runtime"]["socket"][number];
 export type ClusterConfig = NonNullable<Config["cluster"]>;
-export type MappingConfig = Config["mapping"];
 
 const ID: z.core.JSONSchema.BaseSchema = {
   type: ["string", "number"],

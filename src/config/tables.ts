@@ -11,7 +11,7 @@ export const MAPPINGS_MAP = "mappings";
 /** Of one list or table. */
 export const MOST_ENTRIES = 1_000_000;
 /** Of a map, in characters. */
-export const LONGEST_KEY = 320;
+const LONGEST_KEY = 320;
 export const LONGEST_VALUE = 4096;
 
 /** Of each file, the rest is counted. */

@@ -4,7 +4,7 @@ import type { Clock } from "../observe/clock.ts";
 export const LONGEST_HOLD = 120;
 
 /** Logins held for one account at once. */
-export const MOST_HELD_LOGINS = 32;
+const MOST_HELD_LOGINS = 32;
 
 interface Waiter {
   readonly identifier: string;

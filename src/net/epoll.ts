@@ -22,7 +22,7 @@ const EPOLLET = 0x80000000;
 const DATA_AT = Deno.build.arch === "x86_64" ? 4 : 8;
 
 /** The runtime's word for its own wake-ups, which mean nothing but another turn of its loop. */
-export const WAKE_UP = 0n;
+const WAKE_UP = 0n;
 
 const LINE = /^tfd: +(\d+) events: +([0-9a-f]+) data: +([0-9a-f]+)/gm;
 

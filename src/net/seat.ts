@@ -21,7 +21,7 @@ export interface Seat extends Pair {
 }
 
 /** The exchange was begun and cannot be ended: neither connection is good for anything. */
-export class SeatBroken extends Error {
+class SeatBroken extends Error {
   override readonly name = "SeatBroken";
 }
 
@@ -103,7 +103,7 @@ export function exchange(seat: Seat, raw: Deno.TcpConn): boolean {
 }
 
 /** The runtime tells it of what it accepted, and only there. */
-export function descriptorOf(connection: Deno.TcpConn): number | null {
+function descriptorOf(connection: Deno.TcpConn): number | null {
   const key = Object.getOwnPropertySymbols(connection).find((symbol) =>
     symbol.description === "Deno.internal.fd"
   );

@@ -8,7 +8,7 @@ import type { Credentials } from "../sasl/credentials.ts";
 import { decodeUtf8, encodeUtf8 } from "../sasl/text.ts";
 
 /** Longest identifier in bytes of UTF-8: a local part of 64, `@`, a domain of 255 (RFC 5321 4.5.3.1). */
-export const IDENTIFIER_LIMIT = 320;
+const IDENTIFIER_LIMIT = 320;
 
 /** No account can have this identifier. The message says what is wrong and never shows it. */
 export class InvalidIdentifier extends Error {

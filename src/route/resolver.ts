@@ -2,7 +2,7 @@ import type { Clock } from "../observe/clock.ts";
 import { type CachedRoute, RouteCache } from "./cache.ts";
 
 /** For how long an answer made up while the store cannot be asked is kept (spec section 10), ms. */
-export const TRANSIENT_TTL = 5000;
+const TRANSIENT_TTL = 5000;
 
 /** What of the configuration the routing of accounts needs. Durations in ms. */
 export interface ResolverSettings {

@@ -16,7 +16,7 @@ export function stampOf(info: Deno.FileInfo): FileStamp {
   };
 }
 
-export function sameStamp(a: FileStamp, b: FileStamp): boolean {
+function sameStamp(a: FileStamp, b: FileStamp): boolean {
   return a.ino === b.ino && a.size === b.size && a.mtime === b.mtime;
 }
 

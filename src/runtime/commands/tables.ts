@@ -9,7 +9,7 @@ export type TableWord = "acl" | "map";
 /** Lines of a dump are sent in pieces of so many. */
 const PIECE = 1000;
 
-export function tablesOf(
+function tablesOf(
   what: TableWord,
   { plane }: Invocation["control"],
 ): TableControl {
