@@ -1,3 +1,4 @@
+import { Ring } from "../observe/ring.ts";
 import type { LogLine } from "../port/messages.ts";
 
 /** What a change of the configuration says of itself besides who asked for it. */
@@ -42,7 +43,7 @@ const LONGEST_TEXT = 256;
 
 /** Who changed what: a line in the log for each change, and the last of them to be read again. */
 export class AuditLog {
-  readonly #records: AuditRecord[] = [];
+  readonly #records = new Ring<AuditRecord>(AUDIT_KEPT);
 
   constructor(
     private readonly log: (line: LogLine) => void,
@@ -59,12 +60,11 @@ export class AuditLog {
     };
     this.log({ level: "info", event: "audit", fields });
     this.#records.push({ time: this.now().toISOString(), ...fields });
-    if (this.#records.length > AUDIT_KEPT) this.#records.shift();
   }
 
   /** The last ones, the newest at the end. */
   latest(limit: number = AUDIT_KEPT): readonly AuditRecord[] {
-    return this.#records.slice(-limit);
+    return this.#records.all().slice(-limit);
   }
 }
 
