@@ -40,7 +40,11 @@ class LegCounts {
   downMs = 0;
   isDown = false;
 
-  constructor(public changedAt: number) {}
+  constructor(
+    readonly destination: string,
+    readonly protocol: ProtocolName,
+    public changedAt: number,
+  ) {}
 }
 
 /** Counts what `show stat` tells, from what the workers report. */
@@ -64,20 +68,18 @@ export class Traffic implements SessionWatch {
         this.#leg(name, leg as ProtocolName);
       }
     }
-    forget(
-      this.#listeners,
-      ({ load }) => load,
-      (name) => Object.hasOwn(listener, name),
-    );
-    forget(
-      this.#destinations,
-      (load) => load,
-      (name) => Object.hasOwn(destination, name),
-    );
-    forget(this.#legs, ({ load }) => load, (key) => {
-      const [name, protocol] = parts(key);
-      return legOf(config, name, protocol) !== undefined;
-    });
+    for (const [name, { load }] of this.#listeners) {
+      const isConfigured = Object.hasOwn(listener, name);
+      if (!isConfigured && load.now === 0) this.#listeners.delete(name);
+    }
+    for (const [name, load] of this.#destinations) {
+      const isConfigured = Object.hasOwn(destination, name);
+      if (!isConfigured && load.now === 0) this.#destinations.delete(name);
+    }
+    for (const [key, { destination, protocol, load }] of this.#legs) {
+      const isConfigured = legOf(config, destination, protocol) !== undefined;
+      if (!isConfigured && load.now === 0) this.#legs.delete(key);
+    }
   }
 
   opened(listener: string): void {
@@ -200,8 +202,11 @@ export class Traffic implements SessionWatch {
   }
 
   #leg(destination: string, protocol: ProtocolName): LegCounts {
-    const key = `${protocol} ${destination}`;
-    return obtain(this.#legs, key, () => new LegCounts(this.now()));
+    return obtain(
+      this.#legs,
+      legName(destination, protocol),
+      () => new LegCounts(destination, protocol, this.now()),
+    );
   }
 }
 
@@ -209,23 +214,8 @@ function noEnds(): Record<Ended, number> {
   return { refused: 0, denied: 0, faults: 0, internal: 0 };
 }
 
-function parts(key: string): [string, ProtocolName] {
-  const space = key.indexOf(" ");
-  return [key.slice(space + 1), key.slice(0, space) as ProtocolName];
-}
-
 function obtain<T>(map: Map<string, T>, key: string, make: () => T): T {
   let value = map.get(key);
   if (value === undefined) map.set(key, value = make());
   return value;
-}
-
-function forget<T>(
-  map: Map<string, T>,
-  load: (value: T) => LoadCounter,
-  isConfigured: (key: string) => boolean,
-): void {
-  for (const [key, value] of map) {
-    if (!isConfigured(key) && load(value).now === 0) map.delete(key);
-  }
 }
