@@ -23,7 +23,7 @@ export async function pathState(path: string): Promise<PathState> {
   if (found === null) return "free";
   if (!found.isSocket) return "other";
   try {
-    (await Deno.connect({ transport: "unix", path })).close();
+    (await dialUnix(path)).close();
     return "live";
   } catch (error) {
     return error instanceof Deno.errors.ConnectionRefused ? "stale" : "live";
