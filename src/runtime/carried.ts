@@ -1,5 +1,5 @@
 import type { CarriedCommand } from "../control/takeover/messages.ts";
-import { CommandError } from "./command.ts";
+import { CommandError, newDialogue } from "./command.ts";
 import { findCommand } from "./find.ts";
 import { type Occasion, perform } from "./perform.ts";
 
@@ -16,14 +16,7 @@ export async function performCarried(
   if (command === null) throw new CommandError("Unknown command");
   const output = await perform(command, words, payload, {
     ...occasion,
-    dialogue: {
-      level,
-      prompt: "off",
-      timeout: null,
-      severity: "none",
-      anonymous: false,
-      ending: "no",
-    },
+    dialogue: newDialogue(level),
     address,
     gone: new AbortController().signal,
     input: () => new Promise<never>(() => {}),

@@ -34,6 +34,18 @@ export interface Dialogue {
   ending: "no" | "line" | "now";
 }
 
+/** As a connection begins. */
+export function newDialogue(level: RuntimeLevel): Dialogue {
+  return {
+    level,
+    prompt: "off",
+    timeout: null,
+    severity: "none",
+    anonymous: false,
+    ending: "no",
+  };
+}
+
 /** A socket that commands are taken on, as `show cli sockets` lists it. */
 export interface SocketView {
   /** `unix@/path`, `ipv4@127.0.0.1:9999`, `ipv6@[::1]:9999`. */

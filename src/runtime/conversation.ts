@@ -11,6 +11,7 @@ import {
   type Command,
   CommandError,
   type Dialogue,
+  newDialogue,
   type Output,
   type SocketView,
 } from "./command.ts";
@@ -81,14 +82,7 @@ class Conversation {
   ) {
     this.#reader = new LineReader(connection);
     this.#outlet = new Outlet(connection);
-    this.#dialogue = {
-      level: options.level,
-      prompt: "off",
-      timeout: null,
-      severity: "none",
-      anonymous: false,
-      ending: "no",
-    };
+    this.#dialogue = newDialogue(options.level);
   }
 
   async run(): Promise<void> {

@@ -1,5 +1,12 @@
 /** The columns of `show stat`, in HAProxy's order; a position is an index into them. */
-import type { FieldKind } from "./stat_fields.ts";
+import {
+  COUNTER,
+  type FieldKind,
+  GAUGE,
+  LIMIT,
+  MOST,
+  RATE,
+} from "./stat_fields.ts";
 
 /** All of them, those without a meaning for a mail proxy too: scrapers count columns. */
 export const COLUMNS: readonly string[] = (
@@ -15,10 +22,6 @@ export const COLUMNS: readonly string[] = (
   "uweight agg_server_status agg_server_check_status agg_check_status"
 ).split(" ");
 
-const COUNTER: FieldKind = { tags: "MCP", type: "u64" };
-const GAUGE: FieldKind = { tags: "MGP", type: "u32" };
-const RATE: FieldKind = { tags: "MRP", type: "u32" };
-const MOST: FieldKind = { tags: "MMP", type: "u32" };
 const NAME: FieldKind = { tags: "KNS", type: "str" };
 const NUMBER: FieldKind = { tags: "KGS", type: "u32" };
 const SETTING: FieldKind = { tags: "CGS", type: "str" };
@@ -30,7 +33,7 @@ export const KINDS = {
   svname: NAME,
   scur: GAUGE,
   smax: MOST,
-  slim: { tags: "CLP", type: "u32" },
+  slim: LIMIT,
   stot: COUNTER,
   bin: COUNTER,
   bout: COUNTER,

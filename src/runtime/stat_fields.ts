@@ -9,6 +9,13 @@ export interface FieldKind {
   readonly type: "str" | "u32" | "u64" | "s32";
 }
 
+/** What there is in either. */
+export const COUNTER: FieldKind = { tags: "MCP", type: "u64" };
+export const GAUGE: FieldKind = { tags: "MGP", type: "u32" };
+export const RATE: FieldKind = { tags: "MRP", type: "u32" };
+export const MOST: FieldKind = { tags: "MMP", type: "u32" };
+export const LIMIT: FieldKind = { tags: "CLP", type: "u32" };
+
 const WORDS: readonly Readonly<Record<string, string>>[] = [
   {
     M: "Metric",

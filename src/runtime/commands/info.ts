@@ -1,20 +1,20 @@
 /** `show info` and the like: the process. */
 import { type Command, CommandError, type Invocation } from "../command.ts";
 import {
+  COUNTER,
   type Field,
   type FieldKind,
+  GAUGE,
   jsonField,
+  LIMIT,
+  MOST,
+  RATE,
   typedEnd,
 } from "../stat_fields.ts";
 
 const TEXT: FieldKind = { tags: "POS", type: "str" };
 const SETTING: FieldKind = { tags: "CGS", type: "u32" };
-const GAUGE: FieldKind = { tags: "MGP", type: "u32" };
 const BYTES: FieldKind = { tags: "MGP", type: "u64" };
-const COUNTER: FieldKind = { tags: "MCP", type: "u64" };
-const RATE: FieldKind = { tags: "MRP", type: "u32" };
-const MOST: FieldKind = { tags: "MMP", type: "u32" };
-const LIMIT: FieldKind = { tags: "CLP", type: "u32" };
 const DURATION: FieldKind = { tags: "MDP", type: "u32" };
 
 /** Positions that HAProxy does not use, for what it does not have. */
