@@ -37,14 +37,6 @@ const MISSING: readonly Missing[] = [
   },
   {
     *feature(draft) {
-      const source = draft.mapping?.source;
-      if (source === "redis") {
-        yield [["mapping", "source"], `the mapping source ${source} is`];
-      }
-    },
-  },
-  {
-    *feature(draft) {
       if ((draft.http?.route ?? []).length > 0) {
         yield [["http", "route"], "HTTP routes are"];
       }

@@ -14,10 +14,6 @@ Deno.test("refuseMissingFeatures names the key of each feature of a later versio
       `${BASE}[listener.x]\nprotocol = "${protocol}"\nbind = ["127.0.0.1:0"]\ntls = "plain"\n`;
     assert.deepEqual(missing(text), ["listener.x.protocol"], protocol);
   }
-  for (const source of ["redis"]) {
-    const text = BASE.replace('source = "file"', `source = "${source}"`);
-    assert.deepEqual(missing(text), ["mapping.source"]);
-  }
   assert.deepEqual(
     missing(`${BASE}[[http.route]]\nmatch = "/"\ndestination = "old"\n`),
     ["http.route"],

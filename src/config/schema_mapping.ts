@@ -1,5 +1,6 @@
 /** `[routing]`, `[mapping]` and its sources. */
 import { z } from "zod";
+import { REDIS_SCHEMES } from "./redis_url.ts";
 import {
   duration,
   expected,
@@ -72,8 +73,9 @@ const url = (...schemes: string[]) =>
   );
 
 const redisSourceSchema = z.object({
-  url: key(url("redis", "rediss"), {
-    description: "Address of the server, with password and database.",
+  url: key(url(...REDIS_SCHEMES), {
+    description:
+      "Address of the server, with password and database; `rediss` is with TLS. `redis+sentinel://host,host/MASTER` asks Sentinels for the server, `redis+cluster://host,host` is a cluster.",
     secret: "url",
   }),
   key_prefix: key(z.string(expected("a string")).prefault("route:"), {

@@ -2,6 +2,7 @@
 import net from "node:net";
 import tls from "node:tls";
 import { isAddress } from "./address.ts";
+import { shutDown } from "./shut_down.ts";
 
 /** What such a library is given. */
 export type ClientSocket = net.Socket;
@@ -56,10 +57,14 @@ export function connectNode(
   });
 }
 
-/** TLS over a socket whose other end waits for it. Throws ServerNotVerified, or the error of the handshake. */
+/**
+ * TLS over a socket whose other end waits for it. Throws ServerNotVerified, the error of the handshake, or
+ * the signal's reason.
+ */
 export function secureNode(
   socket: net.Socket,
   { host, verification, roots }: ServerTrust,
+  signal?: AbortSignal,
 ): Promise<tls.TLSSocket> {
   return new Promise((resolve, reject) => {
     const secured = tls.connect({
@@ -72,11 +77,24 @@ export function secureNode(
         checkServerIdentity: () => undefined,
       },
     });
+    // Destroyed while it shakes hands, it would stay open until the peer acts: it has to end before.
+    const { localAddress, localPort, remoteAddress, remotePort } = socket;
+    const abort = () => {
+      reject(signal!.reason);
+      if (!localAddress || !localPort || !remoteAddress || !remotePort) return;
+      const transport = "tcp";
+      shutDown({
+        localAddr: { transport, hostname: localAddress, port: localPort },
+        remoteAddr: { transport, hostname: remoteAddress, port: remotePort },
+      });
+    };
     const fail = (error: Error) => {
+      signal?.removeEventListener("abort", abort);
       secured.destroy();
       socket.destroy();
       reject(error);
     };
+    signal?.addEventListener("abort", abort, { once: true });
     secured.once("error", fail);
     secured.once(
       "close",
@@ -88,6 +106,7 @@ export function secureNode(
       if (!secured.getPeerCertificate()?.fingerprint256) {
         return fail(new ServerNotVerified("certificate could not be verified"));
       }
+      signal?.removeEventListener("abort", abort);
       secured.removeAllListeners("error");
       secured.removeAllListeners("close");
       resolve(secured);

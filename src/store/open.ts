@@ -2,7 +2,7 @@ import type { Config } from "../config/schema.ts";
 import type { Clock } from "../observe/clock.ts";
 import { FileStore } from "./file.ts";
 import type { RemoteEvents } from "./remote/source.ts";
-import { type MappingStore, StoreError } from "./store.ts";
+import type { MappingStore } from "./store.ts";
 
 /** What stores ask of the program around them; functions, because the configuration changes beneath them. */
 export interface StoreSurroundings {
@@ -24,17 +24,29 @@ export interface StoreSurroundings {
  * whether it can be reached or not: its health says so. Throws StoreError for a file that cannot be read.
  */
 export function openMappingStore(
-  { source, file, sql }: Config["mapping"],
+  { source, file, redis, sql }: Config["mapping"],
   around: StoreSurroundings,
 ): Promise<MappingStore> {
   switch (source) {
     case "file":
       return FileStore.open({ ...around, path: file!.path });
+    case "redis":
+      return openRedis(redis!, around);
     case "sql":
       return openSql(sql!, around);
-    case "redis":
-      throw new StoreError("unavailable", `${source} is not available`);
   }
+}
+
+async function openRedis(
+  { url, key_prefix: prefix, pool_size: poolSize }: NonNullable<
+    Config["mapping"]["redis"]
+  >,
+  { lookupTimeout: timeout, trustRoots, events, clock }: StoreSurroundings,
+): Promise<MappingStore> {
+  const { RedisSource } = await import("./redis/source.ts");
+  const { RemoteStore } = await import("./remote/store.ts");
+  const source = new RedisSource({ url, prefix, poolSize, trustRoots });
+  return await RemoteStore.open(source, { timeout, events, clock });
 }
 
 async function openSql(

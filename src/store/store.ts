@@ -76,8 +76,8 @@ export interface MappingStore {
   /** True when there was a mapping. */
   delete(identifier: string): Promise<boolean>;
   /**
-   * Many changes together: all or none of them where the source can do that, else in the order given
-   * up to the first failure. Callers bound how many they give at once where a source is remote.
+   * Many changes together: all or none of them where the source can do that, else some when it fails.
+   * Callers bound how many they give at once.
    */
   write(changes: MappingChanges): Promise<void>;
   /** Absent where the source cannot: write all or none of `mappings`, at once for all who look them up. */

@@ -1,5 +1,6 @@
 /** Rules about which destination a session takes, and where mappings come from. */
 import { asksMapping, isPassThrough } from "../protocols.ts";
+import { parseRedisUrl, RedisUrlFault } from "../redis_url.ts";
 import { parseSqlUrl, SqlUrlFault } from "../sql_url.ts";
 import {
   declaredDestinations,
@@ -107,6 +108,17 @@ export const sqlUrl: Rule = (draft, issues) => {
   } catch (error) {
     if (!(error instanceof SqlUrlFault)) throw error;
     issues.problem(["mapping", "sql", "url"], error.message);
+  }
+};
+
+export const redisAddress: Rule = (draft, issues) => {
+  const url = draft.mapping?.redis?.url;
+  if (url === undefined) return;
+  try {
+    parseRedisUrl(url);
+  } catch (error) {
+    if (!(error instanceof RedisUrlFault)) throw error;
+    issues.problem(["mapping", "redis", "url"], error.message);
   }
 };
 

@@ -29,6 +29,7 @@ export const RULES: readonly Rule[] = [
   routing.recipientRoute,
   routing.mappingSource,
   routing.sqlUrl,
+  routing.redisAddress,
   routing.writableSql,
   routing.routeTargets,
   dialogue.saslTwice,

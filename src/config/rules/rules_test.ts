@@ -241,6 +241,12 @@ const CASES: readonly Case[] = [
     good: clustered("postgres", "postgres://u:hunter2@h/d"),
   },
   {
+    rule: "an address of Redis can be understood",
+    bad: plus('[mapping.redis]\nurl = "redis://:hunter2@one,two"'),
+    says: ["mapping.redis.url: names several hosts"],
+    good: plus('[mapping.redis]\nurl = "redis+cluster://:hunter2@one,two"'),
+  },
+  {
     rule: "a SASL mechanism is known",
     bad: plus('[capabilities.pop3]\nsasl = ["PLAIN", "CRAM-MD5"]'),
     says: ["capabilities.pop3.sasl[1]: unknown SASL mechanism", '"CRAM-MD5"'],

@@ -4,6 +4,9 @@ import type {
 } from "../../observe/metric_names.ts";
 import type { MappingChanges, MappingPage, StoreError } from "../store.ts";
 
+/** How long a source may take to connect, ms, where a lookup has not less. */
+export const CONNECT_MS = 3000;
+
 /**
  * A server or database that mappings are in, for RemoteStore, which adds time limits, a bound on what is
  * under way and recovery; a source has none of these. Each request gets a signal: when it is aborted the
@@ -26,7 +29,7 @@ export interface RemoteSource {
   get(identifier: string, signal: AbortSignal): Promise<string | null>;
   /** True when there was a mapping. */
   delete(identifier: string, signal: AbortSignal): Promise<boolean>;
-  /** See MappingStore; a single one too. */
+  /** See MappingStore; what a single mapping is set by, too. */
   write(changes: MappingChanges, signal: AbortSignal): Promise<void>;
   list(
     after: string | null,

@@ -148,6 +148,7 @@ export class RemoteStore implements MappingStore {
     await this.remote.close();
   }
 
+  /** What one identifier is given takes effect in order, though requests overtake each other. */
   #write<T>(
     operation: StoreOperation,
     identifiers: readonly string[],

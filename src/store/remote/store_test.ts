@@ -28,7 +28,7 @@ class FakeSource implements RemoteSource {
     );
   }
   delete = () => Promise.resolve(true);
-  write = () => this.writing.promise;
+  write: RemoteSource["write"] = () => this.writing.promise;
   list = () => Promise.resolve({ mappings: [], next: null });
   check = () => this.fault ? Promise.reject(this.fault) : Promise.resolve();
   drop() {
@@ -188,6 +188,27 @@ Deno.test("RemoteStore never sends a write twice", async () => {
   };
   assert.equal(await outcome(store.set("alice", "new")), "closed");
   assert.equal(writes, 1);
+});
+
+Deno.test("RemoteStore writes one identifier in the order asked, and others meanwhile", async () => {
+  const { source, store } = await open();
+  const first = source.writing;
+  const written: string[] = [];
+  source.write = (changes) => {
+    written.push(...changes.values() as Iterable<string>);
+    return source.writing.promise;
+  };
+  const asked = [store.set("alice", "new")];
+  await settle();
+  source.writing = Promise.withResolvers();
+  asked.push(store.set("alice", "old"), store.set("bob", "bob's"));
+  await settle();
+  assert.deepEqual(written, ["new", "bob's"]);
+  first.resolve();
+  await settle();
+  assert.deepEqual(written, ["new", "bob's", "old"]);
+  source.writing.resolve();
+  await Promise.all(asked);
 });
 
 Deno.test("RemoteStore.reload fails where the source does not answer", async () => {

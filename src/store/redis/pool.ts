@@ -1,0 +1,115 @@
+import type { RedisAddress } from "../../config/redis_url.ts";
+import { CONNECT_MS } from "../remote/source.ts";
+import { StoreError } from "../store.ts";
+import { connectClient, makeClient, type RedisClient } from "./client.ts";
+import { isAnswer, lost } from "./errors.ts";
+
+export interface RedisPoolOptions {
+  readonly address: RedisAddress;
+  /** At most so many connections; of a cluster, to each node. */
+  readonly size: number;
+  /** PEM of the authorities that a server is verified with. */
+  readonly trustRoots: () => readonly string[];
+}
+
+interface Line {
+  readonly client: RedisClient;
+  readonly ready: Promise<unknown>;
+  isReady: boolean;
+  underWay: number;
+  /** What became of the connection; it says more than the failure of a command that was under way on it. */
+  fault: unknown;
+  readonly ended: Promise<void>;
+}
+
+/**
+ * Connections to Redis, made when there is work for them. One on which something was not answered in
+ * time, or that broke, is thrown away with all that was under way on it: nothing connects again by itself.
+ */
+export class RedisPool {
+  readonly #lines = new Set<Line>();
+  readonly #closing = new Set<Line>();
+
+  constructor(private readonly options: RedisPoolOptions) {}
+
+  /** Throws what the server answers, or StoreError ("unavailable"). */
+  async run<T>(
+    signal: AbortSignal,
+    ask: (client: RedisClient) => Promise<T>,
+  ): Promise<T> {
+    signal.throwIfAborted();
+    const line = this.#pick();
+    const retire = () => this.#retire(line);
+    signal.addEventListener("abort", retire, { once: true });
+    line.underWay++;
+    try {
+      await line.ready;
+      return await ask(line.client);
+    } catch (error) {
+      if (line.isReady && isAnswer(error)) throw error;
+      retire();
+      throw lost(line.fault ?? error);
+    } finally {
+      line.underWay--;
+      signal.removeEventListener("abort", retire);
+    }
+  }
+
+  /** Close all connections; commands under way fail. */
+  drop(): void {
+    for (const line of this.#lines) this.#retire(line);
+  }
+
+  async close(): Promise<void> {
+    this.drop();
+    await Promise.all([...this.#closing].map(({ ended }) => ended));
+  }
+
+  /** The idlest one; one more where all have work and there may be more. */
+  #pick(): Line {
+    let idlest: Line | undefined;
+    for (const line of this.#lines) {
+      if (!idlest || line.underWay < idlest.underWay) idlest = line;
+    }
+    const mayOpen = this.#lines.size < this.options.size;
+    return idlest && (idlest.underWay === 0 || !mayOpen)
+      ? idlest
+      : this.#open();
+  }
+
+  #open(): Line {
+    const { address, trustRoots } = this.options;
+    const client = makeClient(address, trustRoots);
+    const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+    const line: Line = {
+      client,
+      ready: connectClient(client, address).then(() => line.isReady = true),
+      isReady: false,
+      underWay: 0,
+      fault: undefined,
+      ended,
+    };
+    const giveUp = setTimeout(() => {
+      line.fault ??= new StoreError(
+        "unavailable",
+        "no connection could be made in time",
+      );
+      this.#retire(line);
+    }, CONNECT_MS);
+    line.ready.catch(() => {}).finally(() => clearTimeout(giveUp));
+    client.on("error", (fault) => line.fault ??= fault);
+    client.once("end", () => {
+      this.#lines.delete(line);
+      this.#closing.delete(line);
+      end();
+    });
+    this.#lines.add(line);
+    return line;
+  }
+
+  #retire(line: Line): void {
+    if (!this.#lines.delete(line)) return;
+    this.#closing.add(line);
+    line.client.disconnect();
+  }
+}

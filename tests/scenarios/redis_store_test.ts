@@ -1,0 +1,343 @@
+/** The Redis store against redis-server, without the proxy around it. */
+import assert from "node:assert/strict";
+import { systemClock } from "../../src/observe/clock.ts";
+import { libc } from "../../src/net/libc.ts";
+import { RedisSource } from "../../src/store/redis/source.ts";
+import { RemoteStore } from "../../src/store/remote/store.ts";
+import { type Mapping, StoreError } from "../../src/store/store.ts";
+import { mappingStoreConformance } from "../conformance/mapping_store.ts";
+import { freePorts } from "../support/ports.ts";
+import { Ground } from "../support/proxy_config.ts";
+import { RedisServer } from "../support/redis.ts";
+import { needs } from "../support/requirements.ts";
+import { pause, until } from "../support/wait.ts";
+
+// The library is loaded once for all tests, and stays.
+libc();
+
+const NEEDED = ["redis-server", "redis-cli"];
+
+interface StoreOptions {
+  readonly prefix?: string;
+  readonly trustRoots?: readonly string[];
+  readonly told?: string[];
+  readonly timeout?: number;
+}
+
+function openStore(
+  url: string,
+  { prefix = "route:", trustRoots = [], told = [], timeout = 5000 }:
+    StoreOptions = {},
+): Promise<RemoteStore> {
+  const source = new RedisSource({
+    url,
+    prefix,
+    poolSize: 4,
+    trustRoots: () => trustRoots,
+  });
+  return RemoteStore.open(source, {
+    timeout: () => timeout,
+    clock: systemClock,
+    events: {
+      down: (problem) => told.push(`down: ${problem}`),
+      up: () => told.push("up"),
+      answered: () => {},
+      failed: () => {},
+    },
+  });
+}
+
+async function underTest(server: RedisServer, url = server.url) {
+  const store = await openStore(url);
+  assert.deepEqual(store.health(), { serving: true, problem: null });
+  return {
+    store,
+    reopen: () => openStore(url),
+    async [Symbol.asyncDispose]() {
+      await store.close();
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
+mappingStoreConformance(
+  "RedisSource",
+  async () => underTest(await RedisServer.start()),
+  { programs: NEEDED },
+);
+
+/** One server that has all slots is a cluster to its clients. */
+async function cluster(): Promise<RedisServer> {
+  const server = await RedisServer.start({
+    settings: {
+      "cluster-enabled": "yes",
+      "cluster-announce-ip": "127.0.0.1",
+      "cluster-port": String(freePorts(1)[0]),
+    },
+  });
+  await server.ask("CLUSTER", "ADDSLOTSRANGE", "0", "16383");
+  await until(
+    "the cluster",
+    async () => /cluster_state:ok/.test(await server.ask("CLUSTER", "INFO")),
+  );
+  return server;
+}
+
+mappingStoreConformance(
+  "RedisSource of a cluster",
+  async () => {
+    const server = await cluster();
+    return underTest(server, server.url.replace("redis:", "redis+cluster:"));
+  },
+  { programs: NEEDED },
+);
+
+needs(
+  NEEDED,
+  "RedisSource lists keys with its prefix alone, and only those that hold a destination",
+  async () => {
+    await using server = await RedisServer.start();
+    const prefix = "a*[b]?\\^:";
+    const store = await openStore(server.url, { prefix });
+    await server.ask("SET", `${prefix}alice`, "old");
+    await server.ask("SET", `${prefix}nobody`, "");
+    await server.ask("LPUSH", `${prefix}list`, "old");
+    await server.ask("SET", "axxb?\\^:other", "old");
+    await server.ask("SET", "route:other", "old");
+    const { mappings } = await store.list(null, 100);
+    assert.deepEqual(mappings, [{ identifier: "alice", destination: "old" }]);
+    assert.equal(await store.get("nobody"), "");
+    await assert.rejects(store.get("list"), { code: "bad-data" });
+    assert.equal(store.health().serving, true, "it is the fault of one key");
+    await store.close();
+  },
+);
+
+needs(
+  NEEDED,
+  "RedisSource lists a hundred thousand keys while the server's table grows, with each page bounded",
+  async () => {
+    await using server = await RedisServer.start({
+      settings: { appendonly: "no" },
+    });
+    const store = await openStore(server.url);
+    const fill = (from: number, to: number) =>
+      server.ask(
+        "EVAL",
+        "for i = ARGV[1], ARGV[2] do redis.call('SET', 'route:' .. i, 'old') end",
+        "0",
+        String(from),
+        String(to),
+      );
+    await fill(1, 20_000);
+    const seen = new Set<string>();
+    let after: string | null = null;
+    let pages = 0;
+    do {
+      const page: { mappings: readonly Mapping[]; next: string | null } =
+        await store.list(after, 1000);
+      assert.ok(page.mappings.length <= 1000);
+      for (const { identifier } of page.mappings) seen.add(identifier);
+      after = page.next;
+      if (++pages === 5) await fill(20_001, 100_000);
+    } while (after !== null);
+    for (let i = 1; i <= 20_000; i++) assert.ok(seen.has(String(i)), String(i));
+    await assert.rejects(store.list("nonsense", 10), { code: "conflict" });
+    await store.close();
+  },
+);
+
+needs(
+  NEEDED,
+  "RedisSource logs in, chooses a database, and says what is wrong with a password",
+  async () => {
+    await using server = await RedisServer.start({ password: "geheim@1" });
+    const url = (login: string, path = "") =>
+      `redis://${login}127.0.0.1:${server.port}${path}`;
+    const store = await openStore(url(":geheim%401@", "/7"));
+    await store.set("alice", "new");
+    assert.equal(await server.ask("-n", "7", "GET", "route:alice"), "new");
+    await store.close();
+    const named = await openStore(url("default:geheim%401@"));
+    assert.equal(await named.get("alice"), null);
+    await named.close();
+    for (
+      const [login, path, problem] of [
+        ["", "", /NOAUTH/],
+        [":wrong@", "", /WRONGPASS/],
+        ["nobody:geheim%401@", "", /WRONGPASS/],
+        [":geheim%401@", "/77", /DB index/],
+      ] as const
+    ) {
+      const refused = await openStore(url(login, path));
+      assert.match(refused.health().problem ?? "", problem);
+      assert.ok(!refused.health().problem!.includes("geheim"));
+      await assert.rejects(refused.get("alice"), { code: "unavailable" });
+      await refused.close();
+    }
+  },
+);
+
+needs(
+  NEEDED,
+  "RedisSource verifies a server by the authorities given, and its name",
+  async () => {
+    await using ground = await Ground.create();
+    const good = await ground.authority.issue(["127.0.0.1"], { file: "redis" });
+    const other = await ground.authority.issue(["other.test"], {
+      file: "other",
+    });
+    const trustRoots = [ground.authority.pem];
+    await using server = await RedisServer.start({ tls: good });
+    const store = await openStore(server.url, { trustRoots });
+    await store.set("alice", "new");
+    assert.equal(await store.get("alice"), "new");
+    await store.close();
+    await using misnamed = await RedisServer.start({ tls: other });
+    await using plain = await RedisServer.start();
+    for (
+      const [url, roots] of [
+        [server.url, []],
+        [misnamed.url, trustRoots],
+        [plain.url.replace("redis:", "rediss:"), trustRoots],
+      ] as const
+    ) {
+      const refused = await openStore(url, { trustRoots: roots });
+      assert.match(
+        refused.health().problem ?? "",
+        /TLS handshake failed|in time/,
+      );
+      await refused.close();
+    }
+  },
+);
+
+needs(
+  NEEDED,
+  "RedisSource tells a refused write from a server that is gone",
+  async () => {
+    await using full = await RedisServer.start({
+      settings: { maxmemory: "1", "maxmemory-policy": "noeviction" },
+    });
+    await using main = await RedisServer.start();
+    await using replica = await RedisServer.start({
+      settings: { replicaof: `127.0.0.1 ${main.port}` },
+    });
+    for (
+      const [server, why] of [[full, /OOM/], [replica, /READONLY/]] as const
+    ) {
+      const store = await openStore(server.url);
+      const wave = new Map([["alice", "new"], ["bob", "new"]]);
+      for (
+        const writing of [store.set("alice", "new"), store.write(wave)]
+      ) {
+        await assert.rejects(writing, (error) => {
+          assert.ok(error instanceof StoreError);
+          assert.equal(error.code, "write-failed");
+          assert.match(error.message, why);
+          return true;
+        });
+      }
+      assert.equal(await store.get("alice"), null, "reads are answered");
+      assert.equal(await store.get("bob"), null);
+      assert.equal(store.health().serving, true);
+      await store.close();
+    }
+  },
+);
+
+needs(
+  NEEDED,
+  "RedisSource comes back within two seconds of the server, after a kill and after a hang",
+  async () => {
+    await using server = await RedisServer.start();
+    const told: string[] = [];
+    const store = await openStore(server.url, { told, timeout: 500 });
+    await store.set("alice", "new");
+
+    await server.kill();
+    await assert.rejects(store.get("alice"), { code: "unavailable" });
+    assert.match(store.health().problem ?? "", /refused|closed/);
+    await server.run();
+    await until("it is back", () => told.at(-1) === "up", 2000);
+    assert.equal(await store.get("alice"), "new");
+
+    server.signal("SIGSTOP");
+    const asked = Array.from({ length: 2000 }, (_, i) => store.get(`u${i}`));
+    for (const each of await Promise.allSettled(asked)) {
+      assert.equal(each.status, "rejected");
+    }
+    await assert.rejects(store.set("bob", "new"), { code: "unavailable" });
+    server.signal("SIGCONT");
+    await until("it is back", () => told.at(-1) === "up", 2000);
+    assert.equal(await store.get("alice"), "new");
+    assert.equal(await store.get("bob"), null, "it was not even sent");
+    await store.close();
+  },
+);
+
+needs(
+  NEEDED,
+  "RedisSource takes another connection where the server has closed one",
+  async () => {
+    await using server = await RedisServer.start();
+    const told: string[] = [];
+    const store = await openStore(server.url, { told });
+    await store.set("alice", "new");
+    await server.ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
+    const asked = Array.from({ length: 50 }, () => store.get("alice"));
+    assert.deepEqual([...new Set(await Promise.all(asked))], ["new"]);
+    assert.deepEqual(told, []);
+    await store.close();
+  },
+);
+
+needs(
+  NEEDED,
+  "RedisSource follows the master that Sentinels name",
+  async () => {
+    await using first = await RedisServer.start();
+    await using second = await RedisServer.start({
+      settings: { replicaof: `127.0.0.1 ${first.port}` },
+    });
+    await until("the copy", async () => {
+      return /master_link_status:up/.test(await second.ask("INFO"));
+    });
+    await using sentinel = await RedisServer.start({
+      mode: "sentinel",
+      settings: {
+        "sentinel monitor": `main 127.0.0.1 ${first.port} 1`,
+        "sentinel down-after-milliseconds": "main 60000",
+      },
+    });
+    await until(
+      "the Sentinel knows both",
+      async () =>
+        /num-slaves\n1\n/.test(
+          (await sentinel.ask("SENTINEL", "MASTER", "main")).replaceAll(
+            "\r",
+            "",
+          ),
+        ),
+      30_000,
+    );
+    // One that nobody listens on comes first.
+    const [dead] = freePorts(1);
+    const store = await openStore(
+      `redis+sentinel://127.0.0.1:${dead},127.0.0.1:${sentinel.port}/main`,
+    );
+    await store.set("alice", "old");
+    assert.equal(await first.ask("GET", "route:alice"), "old");
+    await sentinel.ask("SENTINEL", "FAILOVER", "main");
+    await until(
+      "the other is the master",
+      async () =>
+        await store.set("alice", "new").then(() => true, () => false) &&
+        await second.ask("GET", "route:alice") === "new",
+      30_000,
+    );
+    await store.close();
+    // The library waits so long for the Sentinel to close its side.
+    await pause(2100);
+  },
+);
