@@ -213,6 +213,8 @@ export class SessionRegistry {
   }
 
   #carried(session: Session, bytesIn: number, bytesOut: number): void {
+    // Most events are of something else.
+    if (bytesIn === session.bytesIn && bytesOut === session.bytesOut) return;
     const { listener, protocol } = session.opened;
     this.watch.carried?.(
       { listener, protocol, destination: session.destination },
