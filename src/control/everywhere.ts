@@ -8,20 +8,30 @@ import type { Parts } from "./parts.ts";
 type Here = Pick<Parts, "supervisor" | "predecessors">;
 type Everywhere = Here & Pick<Parts, "cluster">;
 
-/** Answers how many sessions were ended. */
+/** Answers how many sessions were ended. Of this process alone. */
+export async function endInWorkers(
+  { supervisor }: Pick<Parts, "supervisor">,
+  target: KickTarget,
+  reason: EndReason,
+): Promise<number> {
+  const ended = await supervisor.ask("kick", { target, reason });
+  return ended.reduce((sum, count) => sum + count, 0);
+}
+
+/** The same, with older processes. */
 export async function endHere(
-  { supervisor, predecessors }: Here,
+  parts: Here,
   target: KickTarget,
   reason: EndReason,
 ): Promise<number> {
   const [older, ended] = await Promise.all([
-    predecessors.kick(target, reason),
-    supervisor.ask("kick", { target, reason }),
+    parts.predecessors.kick(target, reason),
+    endInWorkers(parts, target, reason),
   ]);
-  return ended.reduce((sum, count) => sum + count, older);
+  return older + ended;
 }
 
-/** Answers how many sessions were ended. */
+/** The same in every proxy. */
 export async function endEverywhere(
   parts: Everywhere,
   target: KickTarget,

@@ -1,7 +1,7 @@
 /** A running process as one that may be taken over from, and as one that has been. */
 import type { MappingStore } from "../../store/store.ts";
 import { ControlError } from "../api.ts";
-import { evictInWorkers } from "../everywhere.ts";
+import { endInWorkers, evictInWorkers } from "../everywhere.ts";
 import type { AdminFacility } from "../live/admin_facility.ts";
 import type { InForce } from "../live/in_force.ts";
 import type { LiveConfiguration } from "../live/live_configuration.ts";
@@ -77,10 +77,7 @@ export class Handover {
           await parts.supervisor.ask("invalidate", { identifiers });
           return null;
         },
-        async kick(argument) {
-          const ended = await parts.supervisor.ask("kick", argument);
-          return ended.reduce((sum, count) => sum + count, 0);
-        },
+        kick: ({ target, reason }) => endInWorkers(parts, target, reason),
         evict: ({ moved }) => evictInWorkers(parts, moved),
         async hold({ identifier, seconds }) {
           await parts.hold(identifier, seconds);
