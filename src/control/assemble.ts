@@ -21,7 +21,7 @@ import {
   limitSettings,
   resolverSettings,
 } from "./settings.ts";
-import { NO_CAPS } from "./served.ts";
+import { legName, NO_CAPS } from "./served.ts";
 import { SlotPool } from "./slots.ts";
 import { Traces } from "./traces.ts";
 import { ChangeGate } from "./takeover/change_gate.ts";
@@ -57,7 +57,7 @@ export function assemble(
       for (const change of states) {
         traffic.switched(change);
         const { destination, protocol, state } = change;
-        const leg = `${destination}/${protocol}`;
+        const leg = legName(destination, protocol);
         if (state === "down" && !down.has(leg)) {
           down.add(leg);
           log.warn("destination_down", { destination, protocol });
