@@ -5,11 +5,11 @@ import {
   X509Certificate,
 } from "@peculiar/x509";
 import { Buffer } from "node:buffer";
-import { createHash } from "node:crypto";
 import { type ByteStream, writeAll } from "../net/byte_stream.ts";
 import { formatEndpoint, isAddress } from "../net/address.ts";
 import { close } from "../net/bridge.ts";
 import { dial } from "../net/dial.ts";
+import { sha256Of } from "../pki/certificates.ts";
 import type { LegSnapshot, LegTrust } from "../port/snapshot.ts";
 import type { AdminTarget } from "./admin_target.ts";
 import { CtlError, exits } from "./io.ts";
@@ -102,8 +102,7 @@ export function trusts(
     : [{ kind: "store", serverName: "localhost", caCerts: [rootPem] }];
   if (certPem !== undefined) {
     const certificate = new X509Certificate(certPem);
-    const sha256 = createHash("sha256")
-      .update(new Uint8Array(certificate.rawData)).digest("hex");
+    const sha256 = sha256Of(certificate);
     const names = certificate.getExtension(SubjectAlternativeNameExtension)
       ?.names.toJSON().map(({ value }) => value) ?? [];
     return [

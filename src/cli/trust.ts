@@ -1,9 +1,9 @@
 /** `mailferry trust`: have this host, or others, trust the root of the proxy's own authority. */
-import { createHash } from "node:crypto";
 import "reflect-metadata";
 import { X509Certificate } from "@peculiar/x509";
 import { configPathOf, type Env } from "../config/environment.ts";
 import { readTrustRoots } from "../net/trust_roots.ts";
+import { sha256Of } from "../pki/certificates.ts";
 import { rootIn } from "../pki/kept_authority.ts";
 import { request } from "./admin_client.ts";
 import {
@@ -144,8 +144,7 @@ function rootOf(text: string, where: string): string {
 
 function describe(pem: string): Root {
   const certificate = new X509Certificate(pem);
-  const sha256 = createHash("sha256")
-    .update(new Uint8Array(certificate.rawData)).digest("hex");
+  const sha256 = sha256Of(certificate);
   return {
     pem,
     commonName: certificate.subjectName.getField("CN")[0] ?? "",

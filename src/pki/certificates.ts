@@ -14,6 +14,7 @@ import {
   X509Certificate,
   X509CertificateGenerator,
 } from "@peculiar/x509";
+import { createHash } from "node:crypto";
 import { isAddress } from "../net/address.ts";
 
 export const ALGORITHM = {
@@ -114,6 +115,12 @@ export async function issue(
       await AuthorityKeyIdentifierExtension.create(issuer.keys.publicKey),
     ],
   });
+}
+
+/** By which a certificate is known: lower-case hexadecimal. */
+export function sha256Of(certificate: X509Certificate): string {
+  return createHash("sha256")
+    .update(new Uint8Array(certificate.rawData)).digest("hex");
 }
 
 export function certificatePem(certificate: X509Certificate): string {
