@@ -134,6 +134,9 @@ function reasonOf(error: (Error & { code?: unknown }) | null): string {
   if (/^(NOAUTH|WRONGPASS|ERR invalid password)/.test(message)) {
     return "the login is refused: wrong user or password";
   }
+  if (/without any password|no password is set/.test(message)) {
+    return "the login is refused: the server knows no password";
+  }
   if (/^NOPERM/.test(message)) return "the user may not use these channels";
   if (code === "ECONNREFUSED") return "connection refused";
   if (code === "ENOTFOUND") return "the host's name is not known";

@@ -30,7 +30,11 @@ export class ClusterStage implements AsyncDisposable {
   /** alice is on "old", the default; bob is on "new". `cluster` is `[cluster]` without the node's name. */
   static async create(
     cluster: Table,
-    config: { readonly both?: Table; readonly b?: Table } = {},
+    { b: ofB = {}, environment = {} }: {
+      /** Merged over the configuration of the second. */
+      readonly b?: Table;
+      readonly environment?: Readonly<Record<string, string>>;
+    } = {},
   ): Promise<ClusterStage> {
     const ground = await Ground.create();
     const store = await SqliteFile.create(
@@ -51,7 +55,7 @@ export class ClusterStage implements AsyncDisposable {
       Mailferry.start({
         ground,
         config: merge(
-          merge({
+          {
             destination: {
               old: destination(backends[0]!.port, "plain"),
               new: destination(backends[1]!.port, "plain"),
@@ -61,12 +65,13 @@ export class ClusterStage implements AsyncDisposable {
               sql: { url: store.url(), ...page.queries },
             },
             cluster: { ...cluster, node },
-          }, config.both ?? {}),
+          },
           more,
         ),
+        environment,
       });
     const a = await start("a", {});
-    const b = await start("b", config.b ?? {});
+    const b = await start("b", ofB);
     const stage = new ClusterStage(ground, store, backends, a, b);
     await stage.together();
     return stage;
