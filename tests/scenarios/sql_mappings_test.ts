@@ -6,8 +6,14 @@ import { Postgres } from "../support/postgres.ts";
 import type { Table } from "../support/proxy_config.ts";
 import { needs } from "../support/requirements.ts";
 import { SqliteFile } from "../support/sqlite.ts";
-import { ALICE, BOB, login, Stage } from "../support/stage.ts";
+import { ALICE, BOB, Stage } from "../support/stage.ts";
 import { type StorePage, storePage } from "../support/store_page.ts";
+import {
+  ODD_IDENTIFIERS,
+  readyz,
+  REFUSED_IDENTIFIERS,
+  whereIs,
+} from "../support/store_stage.ts";
 import { until } from "../support/wait.ts";
 
 /** A server, and the documentation's example for it. */
@@ -58,19 +64,6 @@ const mapping = (page: StorePage, url: string, more: Table = {}): Table => ({
   },
 });
 
-/** Where a login of this account ends: the backend's name, or the proxy's refusal. */
-async function whereIs(stage: Stage, account: string): Promise<string> {
-  const client = await stage.client();
-  const { status, text } = await client.transact(login(account));
-  client.close();
-  return status === "OK" ? text.split(" ").at(-1)! : text;
-}
-
-const readyz = async ({ proxy }: Stage) => {
-  const { status, body } = await proxy.admin("GET", "/readyz");
-  return `${status} ${body.trimEnd()}`;
-};
-
 for (const kind of KINDS) {
   const { page } = kind;
   needs(
@@ -118,16 +111,7 @@ for (const kind of KINDS) {
           routing: { master_user_separators: [] },
         },
       });
-      const odd = [
-        "o'brien@example.com",
-        "semi;colon--/*@example.com",
-        "100%_@example.com",
-        "#hash@example.com",
-        "back\\slash@example.com",
-        "\u{1F4E7}@example.com",
-        "a".repeat(320),
-      ];
-      for (const identifier of odd) {
+      for (const identifier of ODD_IDENTIFIERS) {
         await stage.proxy.move(identifier, "new");
         const query = new URLSearchParams({ identifier });
         const found = JSON.parse(
@@ -135,7 +119,7 @@ for (const kind of KINDS) {
         );
         assert.equal(found.destination, "new", identifier);
       }
-      for (const identifier of ["a b", 'a"b', "a\tb", "a".repeat(321)]) {
+      for (const identifier of REFUSED_IDENTIFIERS) {
         const { status } = await stage.proxy.admin(
           "PUT",
           `/mappings?destination=new&identifier=${
@@ -146,7 +130,7 @@ for (const kind of KINDS) {
       }
       assert.equal(
         String(await store.sql("SELECT count(*) FROM mailbox_routes;")).trim(),
-        String(odd.length + 2),
+        String(ODD_IDENTIFIERS.length + 2),
       );
     },
   );
