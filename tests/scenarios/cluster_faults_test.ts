@@ -6,7 +6,7 @@ import { Postgres } from "../support/postgres.ts";
 import { RedisServer } from "../support/redis.ts";
 import { Relay } from "../support/relay.ts";
 import { needs } from "../support/requirements.ts";
-import { ALICE } from "../support/stage.ts";
+import { ALICE, Stage } from "../support/stage.ts";
 import { tlsGround } from "../support/tls_server_cases.ts";
 import { within } from "../support/wait.ts";
 
@@ -152,5 +152,31 @@ needs(
       )!;
       assert.match(String(reason), says);
     }
+  },
+);
+
+needs(
+  ["redis-server"],
+  "a bus that is away at the start stops nobody from serving",
+  async () => {
+    await using redis = await RedisServer.start();
+    await redis.kill();
+    await using stage = await Stage.create({
+      config: { cluster: { bus: "redis", url: redis.url } },
+    });
+    const { proxy } = stage;
+    assert.equal(
+      (await proxy.event("cluster_down")).reason,
+      "the connection was refused",
+    );
+    const warned = await proxy.event("config_warning");
+    assert.match(String(warned.problem), /a file is this proxy's own/);
+    using client = await stage.loggedIn(ALICE);
+    assert.equal((await client.transact("NOOP")).text, "NOOP old");
+    await redis.run();
+    await proxy.event("cluster_up", 30_000);
+    // Alone on its bus it has nobody to wait for.
+    assert.equal(await proxy.move(ALICE, "new"), "ok\n");
+    assert.equal(await proxy.kick(ALICE), 1);
   },
 );

@@ -20,7 +20,8 @@ export class Pins {
     if (!pin) return;
     this.#pins.delete(id);
     clearTimeout(pin.timer);
-    void pin.pinned.then((release) => release());
+    // Where it could not be held, whoever asked for it was told.
+    pin.pinned.then((release) => release(), () => {});
   }
 
   close(): void {

@@ -77,8 +77,9 @@ export async function carryOut(
   parts: Parts,
   { name, argument }: Request,
 ): Promise<unknown> {
-  const schema = (ARGUMENTS as Record<string, z.ZodType>)[name];
-  const read = schema?.safeParse(argument);
+  const read = Object.hasOwn(ARGUMENTS, name)
+    ? ARGUMENTS[name as Name].safeParse(argument)
+    : undefined;
   if (!read?.success) throw new Error(`cannot be asked to ${name}`);
   try {
     return await (HANDLERS[name as Name] as Handler<Name>)(
