@@ -77,3 +77,8 @@ export function sortProblems(problems: readonly Problem[]): Problem[] {
     (a.line ?? Infinity) - (b.line ?? Infinity) || 0
   );
 }
+
+/** A text of somebody else's as a message quotes it: not longer than a line can bear. */
+export function shortened(text: string): string {
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}

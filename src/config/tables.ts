@@ -1,5 +1,5 @@
 /** Reads what `[acl.NAME]` and `[map.NAME]` name. */
-import type { Issues } from "./issues.ts";
+import { type Issues, shortened } from "./issues.ts";
 import { readNamed } from "./named_files.ts";
 import type { ResourceHost } from "./resources.ts";
 import { isCidr } from "./scalars.ts";
@@ -50,7 +50,10 @@ export async function loadAcls(
         const range = content.split("#")[0]!.trim();
         if (range === "") continue;
         if (isCidr(range)) entries.push(range);
-        else problems.add(line, `${shown(range)} is no address range`);
+        else {problems.add(
+            line,
+            `${JSON.stringify(shortened(range))} is no address range`,
+          );}
       }
       problems.end();
     }
@@ -123,10 +126,6 @@ export function splitEntry(
 function linesOf(text: string): [number, string][] {
   return text.replace(/^\ufeff/, "").split("\n")
     .map((line, i) => [i + 1, line]);
-}
-
-function shown(text: string): string {
-  return JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}…` : text);
 }
 
 class FileProblems {

@@ -4,7 +4,7 @@
  */
 import type { z } from "zod";
 import { inspect, isTable, type Shape } from "./inspect.ts";
-import type { Issues, Path } from "./issues.ts";
+import { type Issues, type Path, shortened } from "./issues.ts";
 import { nearest } from "./nearest.ts";
 import type { Config } from "./schema.ts";
 import { configSchema } from "./schema.ts";
@@ -150,5 +150,5 @@ function show(value: unknown): string {
   if (value instanceof Date) return "a date";
   if (isTable(value)) return "a table";
   const text = JSON.stringify(value) ?? String(value);
-  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+  return shortened(text);
 }

@@ -1,3 +1,4 @@
+import { shortened } from "../issues.ts";
 import { DocumentError } from "./error.ts";
 import { MAX_DEPTH, tooDeep } from "./json.ts";
 
@@ -45,14 +46,11 @@ function add(names: Set<string>, name: string): void {
   if (names.has(name)) {
     throw new DocumentError(
       "invalid",
-      `an object has ${JSON.stringify(shown(name))} twice`,
+      `an object has ${JSON.stringify(shortened(name))} twice`,
     );
   }
   names.add(name);
 }
-
-const shown = (name: string) =>
-  name.length > 60 ? `${name.slice(0, 57)}…` : name;
 
 /** Brackets, commas, colons, strings with their quotes, and words; comments and space are left out. */
 function* tokens(text: string): Generator<string> {
