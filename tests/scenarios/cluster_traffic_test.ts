@@ -130,10 +130,9 @@ needs(
       await more();
     } finally {
       isOver = true;
-      for (const result of await Promise.allSettled(traffic)) {
-        if (result.status === "rejected") throw result.reason;
-      }
+      await Promise.allSettled(traffic);
     }
+    await Promise.all(traffic);
   },
 );
 
