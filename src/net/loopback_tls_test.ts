@@ -189,6 +189,8 @@ Deno.test("LoopbackTls.upgrade splices a client whose hello fits into no record"
   const inside = await within("upgrade", upgraded);
   assert.ok(!("handshake" in inside));
   inside.close();
+  const end = outside.read(new Uint8Array(1));
+  assert.equal(await within("end", end), null);
   outside.close();
   all.advance(5000);
 });
