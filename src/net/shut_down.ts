@@ -4,6 +4,7 @@
  * let a silent peer keep it for ever.
  */
 import { fileDescriptors, libc } from "./libc.ts";
+import { polled } from "./poll.ts";
 import { nameOfEnds, nameOfSocket, type SocketEnds } from "./socket_names.ts";
 
 // <sys/socket.h> and <poll.h> of Linux.
@@ -45,8 +46,5 @@ function isOfUnix(name: string): boolean {
 
 /** False while the peer of a connection has not read what was sent. */
 function isWritable(fd: number): boolean {
-  const asked = new DataView(new ArrayBuffer(8));
-  asked.setInt32(0, fd, true);
-  asked.setInt16(4, POLLOUT, true);
-  return libc()!.poll(new Uint8Array(asked.buffer), 1n, 0) > 0;
+  return polled([fd], POLLOUT)[0] !== 0;
 }

@@ -7,7 +7,7 @@
  */
 import type { SocketAddress } from "../port/snapshot.ts";
 import { attachProgram } from "./bpf.ts";
-import { libc } from "./libc.ts";
+import { polled } from "./poll.ts";
 import { listeningSockets, steer, steerNoMore } from "./reuseport.ts";
 import { nameOfAddress } from "./socket_names.ts";
 
@@ -18,7 +18,6 @@ const AND = 0x54;
 const JUMP_IF_EQUAL = 0x15;
 const RETURN = 0x06;
 const POLLIN = 1;
-const POLLFD_SIZE = 8;
 
 /** Where the flags are in a TCP header, and those that tell a first packet (RFC 9293 3.1). */
 const FLAGS_AT = 13;
@@ -85,14 +84,6 @@ function dropFirstPackets(fd: number): void {
 
 /** Whether one of the sockets has a connection that was not accepted. */
 function isAnyWaiting(fds: readonly number[]): boolean {
-  if (fds.length === 0) return false;
-  const asked = new DataView(new ArrayBuffer(POLLFD_SIZE * fds.length));
-  fds.forEach((fd, i) => {
-    asked.setInt32(i * POLLFD_SIZE, fd, true);
-    asked.setInt16(i * POLLFD_SIZE + 4, POLLIN, true);
-  });
-  libc()!.poll(new Uint8Array(asked.buffer), BigInt(fds.length), 0);
-  return fds.some((_, i) =>
-    (asked.getInt16(i * POLLFD_SIZE + 6, true) & POLLIN) !== 0
-  );
+  return fds.length > 0 &&
+    polled(fds, POLLIN).some((found) => (found & POLLIN) !== 0);
 }
