@@ -225,6 +225,10 @@ export const moveAnswerSchema = z.strictObject({
   })),
 }) satisfies z.ZodType<MoveAnswer>;
 
+/** A text that may be left out. */
+export const optionalText = (summary: string) =>
+  ({ schema: z.string(), required: false, summary }) as const;
+
 /** An account, as a client would log in; the control plane normalizes it. */
 export const identifier = {
   schema: z.string(),

@@ -37,6 +37,13 @@ const body = {
   types: documentTypes,
 } as const;
 
+const discard = (what: string) =>
+  ({
+    schema: z.enum(["true", "false"]),
+    required: false,
+    summary: `\`true\`: ${what}`,
+  }) as const;
+
 export const configRoutes = [
   route({
     method: "POST",
@@ -46,12 +53,9 @@ export const configRoutes = [
       "The running configuration is replaced only by a valid one. `note` names what needs a restart.",
     role: "admin",
     parameters: {
-      discard: {
-        schema: z.enum(["true", "false"]),
-        required: false,
-        summary:
-          "`true`: changes that were made by this API go, where the file has not got them",
-      },
+      discard: discard(
+        "changes that were made by this API go, where the file has not got them",
+      ),
     },
     form: "json",
     response: reloadedSchema,
@@ -99,12 +103,9 @@ export const configRoutes = [
     description: "Comments of the file do not survive it.",
     role: "admin",
     parameters: {
-      discard: {
-        schema: z.enum(["true", "false"]),
-        required: false,
-        summary:
-          "`true`: what was written into the file since it was read goes",
-      },
+      discard: discard(
+        "what was written into the file since it was read goes",
+      ),
     },
     form: "json",
     response: savedSchema,

@@ -7,6 +7,7 @@ import {
   clusterSessionsSchema,
   identifier,
   optionalIdentifier,
+  optionalText,
   sessionsSchema,
 } from "../schemas.ts";
 
@@ -14,9 +15,6 @@ const { invalid } = defaultRefusals;
 
 /** A longer hold counts as this (spec section 12). */
 const MAX_HOLD_SECONDS = 120;
-
-const filter = (summary: string) =>
-  ({ schema: z.string(), required: false, summary }) as const;
 
 export const connectionRoutes = [
   route({
@@ -78,9 +76,9 @@ export const connectionRoutes = [
         summary: "`proxy`, this one alone: the default; or `cluster`",
       },
       identifier: optionalIdentifier,
-      destination: filter("Only sessions routed to this destination"),
-      listener: filter("Only sessions of this listener"),
-      client: filter("Only sessions from this address"),
+      destination: optionalText("Only sessions routed to this destination"),
+      listener: optionalText("Only sessions of this listener"),
+      client: optionalText("Only sessions from this address"),
     },
     form: "json",
     response: z.union([sessionsSchema, clusterSessionsSchema]),

@@ -1,10 +1,7 @@
 /** What was set at run time, over the configuration. */
 import { z } from "zod";
 import { route } from "../route.ts";
-import { overridesSchema } from "../schemas.ts";
-
-const which = (summary: string) =>
-  ({ schema: z.string(), required: false, summary }) as const;
+import { optionalText, overridesSchema } from "../schemas.ts";
 
 export const overrideRoutes = [
   route({
@@ -27,8 +24,8 @@ export const overrideRoutes = [
     summary: "Let the configuration count again: all, those of a kind, or one",
     role: "admin",
     parameters: {
-      kind: which("As `GET /overrides` has it"),
-      key: which("Of what, as `GET /overrides` has it"),
+      kind: optionalText("As `GET /overrides` has it"),
+      key: optionalText("Of what, as `GET /overrides` has it"),
     },
     form: "text",
     response: z.string().regex(/^cleared \d+$/),
