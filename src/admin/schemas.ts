@@ -215,7 +215,7 @@ export const moveAnswerSchema = z.strictObject({
   change: z.string().nullable(),
   dry_run: z.boolean(),
   problem: z.string().nullable(),
-  not_reached: z.array(z.string()),
+  not_reached: z.array(z.string()).exactOptional(),
   accounts: z.array(z.strictObject({
     identifier: z.string(),
     result: z.enum([...MOVE_RESULTS, "would-change"]),

@@ -22,7 +22,7 @@ async function move(
     }),
   });
   return JSON.parse(body) as {
-    readonly not_reached: readonly string[];
+    readonly not_reached?: readonly string[];
     readonly accounts: readonly {
       readonly result: string;
       readonly now: Readonly<Record<string, string>>;
@@ -87,7 +87,7 @@ for (const bus of ["redis", "postgres"] as const) {
         assert.equal(await stage.whereIs(b, account), "old");
       }
       const moved = await move(a, many, "new");
-      assert.deepEqual(moved.not_reached, []);
+      assert.equal(moved.not_reached, undefined);
       assert.ok(moved.accounts.every(({ result }) => result === "moved"));
       for (const account of known) {
         assert.equal(await stage.whereIs(b, account), "new");

@@ -37,7 +37,7 @@ const outcomes = (conflict: string) => ({
 });
 
 const ANSWER =
-  "For each account there is its `result`, where its names were mapped to before (`previous`, null: to nothing), where those are `now` that are not where they should be, and how many sessions were ended. In a cluster all proxies do it; `not_reached` has a line for each that has not answered within a second.";
+  "For each account there is its `result`, where its names were mapped to before (`previous`, null: to nothing), where those are `now` that are not where they should be, and how many sessions were ended. In a cluster all proxies do it; `not_reached` is there where some have not answered within a second, with a line for each.";
 
 export const accountRoutes = [
   route({
@@ -181,7 +181,7 @@ export const accountRoutes = [
 ];
 
 type ReachingAnswer = MoveAnswer & {
-  readonly not_reached: readonly string[];
+  readonly not_reached?: readonly string[];
 };
 
 async function reachingAll(
@@ -189,7 +189,10 @@ async function reachingAll(
   job: () => Promise<MoveAnswer>,
 ): Promise<ReachingAnswer> {
   const { answer, unreached } = await control.cluster.reaching(job);
-  return { ...answer, not_reached: unreached };
+  return {
+    ...answer,
+    ...unreached.length > 0 && { not_reached: unreached },
+  };
 }
 
 function withStatus(
