@@ -21,15 +21,27 @@ export async function pass(
   request: Request,
   peer: string,
   here: () => Promise<Response>,
+  /** What may be of any size is not carried. */
+  isStreamed: boolean,
 ): Promise<Response> {
   const elsewhere = async () =>
-    openResponse(await carry(await packRequest(request, peer)));
+    isStreamed
+      ? connectAnew()
+      : openResponse(await carry(await packRequest(request, peer)));
   if (gate.elsewhere) return await elsewhere();
   const isChange = changes({ method: request.method as Method }) &&
     request.method !== "HEAD";
   return isChange && new URL(request.url).pathname !== UPGRADE_PATH
     ? await gate.change(here, elsewhere)
     : await here();
+}
+
+/** The next connection reaches the other process. */
+function connectAnew(): Response {
+  return new Response("another process has taken over: connect again\n", {
+    status: 503,
+    headers: { connection: "close", "retry-after": "0" },
+  });
 }
 
 async function packRequest(

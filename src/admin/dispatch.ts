@@ -25,6 +25,8 @@ export interface DispatchOptions {
   readonly audit: AuditLog;
   /** How an account appears in audit lines. */
   readonly shorten: (identifier: string) => string;
+  /** Aborted when the server closes. */
+  readonly closing: AbortSignal;
 }
 
 export type Dispatch = (request: Request, peer: string) => Promise<Response>;
@@ -141,10 +143,20 @@ async function run(
     }
     values = readParameters(route, target.rawQuery, inPath, request.headers);
     const body = await readBody(request, route.body);
-    const { control, routes, audit, shorten } = options;
+    const { control, routes, audit, shorten, closing } = options;
     const note = (noted: ChangeDetail & CallDetail) => void (detail = noted);
     const value = await route.handle({
-      ...{ control, request, values, routes, body, audit, note, shorten },
+      ...{
+        control,
+        request,
+        values,
+        routes,
+        body,
+        audit,
+        note,
+        shorten,
+        closing,
+      },
       by: principal?.name ?? "",
       setStatus: (other) => void (status = other),
       setHeader: (name, value) => void (headers[name] = value),

@@ -59,9 +59,7 @@ export function ownFailures(route: Route): Failure[] {
     found.push([400, `\`${required.join(" and ")} required\``]);
   }
   for (const [name, { schema }] of names) {
-    if (schema instanceof z.ZodNumber || schema instanceof z.ZodBoolean) {
-      found.push([400, `\`invalid ${name}\``]);
-    }
+    if (schema instanceof z.ZodNumber) found.push([400, `\`invalid ${name}\``]);
   }
   for (const { status, summary, text } of Object.values(route.refusals)) {
     found.push([

@@ -39,6 +39,8 @@ export interface Call<P extends Parameters = Parameters> {
   /** Empty where the route declares none. */
   readonly body: RequestBody;
   readonly audit: Pick<AuditLog, "latest">;
+  /** Aborted when the server closes: what would take as long as a client likes ends then. */
+  readonly closing: AbortSignal;
   /** Who asks, for what is kept of the call: the name of a token. */
   readonly by: string;
   /** How an account appears where its name is not to be seen. */

@@ -1,6 +1,7 @@
 /** The one table of the management API. */
 import { accountRoutes } from "./resources/accounts.ts";
 import { auditRoutes } from "./resources/audit.ts";
+import { bulkRoutes } from "./resources/bulk.ts";
 import { cacheRoutes } from "./resources/cache.ts";
 import { clusterRoutes } from "./resources/cluster.ts";
 import { configRoutes } from "./resources/config.ts";
@@ -23,6 +24,7 @@ export const routes: readonly Route[] = [
   ...metricsRoutes,
   ...destinationRoutes,
   ...mappingRoutes,
+  ...bulkRoutes,
   ...cacheRoutes,
   ...accountRoutes,
   ...connectionRoutes,

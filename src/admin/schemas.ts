@@ -10,6 +10,7 @@ import type {
   Stats,
   UpstreamView,
 } from "../control/api.ts";
+import { IMPORT_RESULTS, type ImportReport } from "../control/api_bulk.ts";
 import type { MoveAnswer } from "../control/api_moves.ts";
 import type { ClusterSessions, ClusterView } from "../control/api_cluster.ts";
 import type { AuditRecord } from "../control/audit_log.ts";
@@ -207,6 +208,18 @@ export const overridesSchema = z.strictObject({
     }),
   ),
 });
+
+/** What an import has done. */
+export const importReportSchema = z.strictObject({
+  result: z.enum(IMPORT_RESULTS),
+  problem: z.string().nullable(),
+  lines: count,
+  accounts: count,
+  repeated: count,
+  written: count,
+  bad_lines: count,
+  errors: z.array(z.strictObject({ line: count, reason: z.string() })),
+}) satisfies z.ZodType<ImportReport>;
 
 const destinationsOfNames = z.record(z.string(), z.string().nullable());
 

@@ -9,6 +9,13 @@ import { createDispatch } from "./dispatch.ts";
 import { type Detour, pass } from "./detour.ts";
 import { Lockout } from "./lockout.ts";
 import { routes } from "./routes.ts";
+import { parseTarget } from "./target.ts";
+
+/** Paths of routes whose bodies or answers may be of any size. */
+const STREAMED = new Set<string>(
+  routes.filter(({ form, body }) => form === "stream" || body?.streamed)
+    .map(({ path }) => path),
+);
 
 /** What stays as long as the listener does. */
 export interface AdminOptions {
@@ -59,9 +66,11 @@ export function startAdmin(
     settings.lockoutThreshold,
     settings.lockoutDuration,
   );
+  const closing = new AbortController();
   const dispatchOf = ({ tokens }: AdminSettings) =>
     createDispatch({
       ...options,
+      closing: closing.signal,
       routes,
       authenticator: new Authenticator(tokens),
       lockout,
@@ -69,7 +78,13 @@ export function startAdmin(
   let dispatch = dispatchOf(settings);
 
   const answer = (request: Request, peer: string) =>
-    pass(options.detour, request, peer, () => dispatch(request, peer));
+    pass(
+      options.detour,
+      request,
+      peer,
+      () => dispatch(request, peer),
+      STREAMED.has(parseTarget(request.url).rawPath),
+    );
 
   const serve = (port: number) =>
     Deno.serve({
@@ -115,6 +130,7 @@ export function startAdmin(
       retired.push(old.shutdown());
     },
     async close() {
+      closing.abort(new Error("the proxy is stopping"));
       await Promise.all([...retired, current.shutdown()]);
     },
   };

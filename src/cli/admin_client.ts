@@ -4,7 +4,6 @@ import {
   SubjectAlternativeNameExtension,
   X509Certificate,
 } from "@peculiar/x509";
-import { Buffer } from "node:buffer";
 import { type ByteStream, writeAll } from "../net/byte_stream.ts";
 import { formatEndpoint, isAddress } from "../net/address.ts";
 import { close } from "../net/bridge.ts";
@@ -12,6 +11,7 @@ import { dial } from "../net/dial.ts";
 import { sha256Of } from "../pki/certificates.ts";
 import type { LegSnapshot, LegTrust } from "../port/snapshot.ts";
 import type { AdminTarget } from "./admin_target.ts";
+import { type HttpAnswer, readAnswer, textOf } from "./http_answer.ts";
 import { CtlError, exits } from "./io.ts";
 
 /** For connecting and the handshake together. */
@@ -26,12 +26,19 @@ export interface AdminAnswer {
   readonly body: string;
 }
 
+/** A body that is sent while it is read. */
+export interface StreamedBody {
+  readonly chunks: AsyncIterable<Uint8Array>;
+  /** Bytes, where that is known. */
+  readonly size: number | null;
+}
+
 export interface AdminRequest {
   readonly method: string;
   readonly path: string;
   /** Values without line breaks. */
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly body?: string | StreamedBody;
 }
 
 export interface Verification {
@@ -47,35 +54,104 @@ export interface Verification {
 export async function request(
   target: AdminTarget,
   verification: Verification,
-  { method, path, headers = {}, body = "" }: AdminRequest,
+  sent: AdminRequest,
 ): Promise<AdminAnswer> {
+  return await exchange(target, verification, sent, async (answer, stream) => {
+    const { status, headers } = answer;
+    const silent = setTimeout(close, ANSWER_MS, stream);
+    try {
+      return { status, headers, body: await textOf(answer) };
+    } finally {
+      clearTimeout(silent);
+    }
+  });
+}
+
+/**
+ * Sends one request and has its answer taken while it comes. A streamed body is no longer sent once there
+ * is an answer. Throws CtlError (unreachable) where there is no answer, or not all of it.
+ */
+export async function exchange<T>(
+  target: AdminTarget,
+  verification: Verification,
+  { method, path, headers = {}, body = "" }: AdminRequest,
+  take: (answer: HttpAnswer, stream: ByteStream) => Promise<T>,
+): Promise<T> {
   const where = formatEndpoint(target.hostname, target.port);
   let stream: ByteStream | undefined;
+  let unreadable: CtlError | null = null;
   try {
     stream = await connect(target, where, trusts(target, verification));
-    const bytes = new TextEncoder().encode(body);
     const lines = Object.entries({
       host: where,
       authorization: `Bearer ${target.token}`,
       "accept-encoding": "identity",
       connection: "close",
-      "content-length": String(bytes.length),
+      ...lengthOf(body),
       ...headers,
     }).map(([name, value]) => `${name}: ${value}\r\n`);
     const head = `${method} ${path} HTTP/1.1\r\n${lines.join("")}\r\n`;
     await writeAll(stream, new TextEncoder().encode(head));
-    // What refuses a body does not always read it: its answer says more than a failure to write.
-    await writeAll(stream, bytes).catch(() => {});
-    const silent = setTimeout(close, ANSWER_MS, stream);
-    const answer = await readAll(stream).finally(() => clearTimeout(silent));
-    return parseAnswer(answer);
+    const isStreamed = typeof body !== "string";
+    const silent = isStreamed
+      ? undefined
+      : setTimeout(close, ANSWER_MS, stream);
+    const answer = readAnswer(() => readSome(stream!));
+    const sending = send(stream, body, answer).catch((error) => {
+      // What refuses a body does not always read it: its answer says more than a failure to write.
+      if (!(error instanceof CtlError)) return;
+      unreadable = error;
+      close(stream!);
+    });
+    const answered = await answer.finally(() => clearTimeout(silent));
+    const taken = await take(answered, stream);
+    close(stream);
+    await sending;
+    return taken;
   } catch (error) {
+    if (unreadable !== null) throw unreadable;
     if (error instanceof CtlError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     throw new CtlError(exits.unreachable, `${where}: ${reason}`);
   } finally {
     if (stream) close(stream);
   }
+}
+
+function lengthOf(body: string | StreamedBody): Record<string, string> {
+  const length = typeof body === "string"
+    ? new TextEncoder().encode(body).length
+    : body.size;
+  return length === null
+    ? { "transfer-encoding": "chunked" }
+    : { "content-length": String(length) };
+}
+
+async function send(
+  stream: ByteStream,
+  body: string | StreamedBody,
+  answer: Promise<unknown>,
+): Promise<void> {
+  const encoder = new TextEncoder();
+  if (typeof body === "string") {
+    return await writeAll(stream, encoder.encode(body));
+  }
+  let isAnswered = false;
+  const done = () => void (isAnswered = true);
+  answer.then(done, done);
+  const { chunks, size } = body;
+  // RFC 9112 7.1
+  for await (const chunk of chunks) {
+    if (isAnswered) return;
+    if (chunk.length === 0) continue;
+    if (size === null) {
+      const head = `${chunk.length.toString(16)}\r\n`;
+      await writeAll(stream, encoder.encode(head));
+    }
+    await writeAll(stream, chunk);
+    if (size === null) await writeAll(stream, encoder.encode("\r\n"));
+  }
+  if (size === null) await writeAll(stream, encoder.encode("0\r\n\r\n"));
 }
 
 /**
@@ -168,60 +244,9 @@ function leg(host: string, port: number, trust: LegTrust): LegSnapshot {
   };
 }
 
-/** Until the end; a server that closes without a TLS alert has said all it will. */
-async function readAll(stream: ByteStream): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  for (;;) {
-    const buffer = new Uint8Array(65_536);
-    const read = await stream.read(buffer).catch(() => null);
-    if (read === null) break;
-    chunks.push(buffer.subarray(0, read));
-  }
-  return Buffer.concat(chunks);
-}
-
-/** Parses a whole HTTP/1.1 answer (RFC 9112 6). Throws where it was cut short. */
-export function parseAnswer(bytes: Uint8Array): AdminAnswer {
-  // One byte, one character: lengths are those of the bytes.
-  const text = new TextDecoder("latin1").decode(bytes);
-  const [head, ...rest] = text.split("\r\n\r\n");
-  const [first, ...lines] = head!.split("\r\n");
-  const status = /^HTTP\/1\.[01] (\d{3})/.exec(first!)?.[1];
-  if (status === undefined || rest.length === 0) throw new Error("no answer");
-  const headers = new Map(lines.map((line) => {
-    const colon = line.indexOf(":");
-    return [
-      line.slice(0, colon).toLowerCase(),
-      line.slice(colon + 1).trim(),
-    ];
-  }));
-  const start = head!.length + 4;
-  const body = headers.get("transfer-encoding") === "chunked"
-    ? unchunk(bytes, text, start)
-    : bytes.subarray(start);
-  const length = headers.get("content-length");
-  if (length !== undefined && body.length < Number(length)) {
-    throw new Error("the answer was cut short");
-  }
-  return {
-    status: Number(status),
-    headers,
-    body: new TextDecoder().decode(body),
-  };
-}
-
-// RFC 9112 7.1
-function unchunk(bytes: Uint8Array, text: string, start: number): Uint8Array {
-  const parts: Uint8Array[] = [];
-  for (let at = start;;) {
-    const end = text.indexOf("\r\n", at);
-    const size = end < 0 ? NaN : parseInt(text.slice(at, end), 16);
-    if (size === 0) break;
-    if (!(end + 2 + size + 2 <= bytes.length)) {
-      throw new Error("the answer was cut short");
-    }
-    parts.push(bytes.subarray(end + 2, end + 2 + size));
-    at = end + 2 + size + 2;
-  }
-  return Buffer.concat(parts);
+/** Null at the end; a server that closes without a TLS alert has said all it will. */
+async function readSome(stream: ByteStream): Promise<Uint8Array | null> {
+  const buffer = new Uint8Array(65_536);
+  const read = await stream.read(buffer).catch(() => null);
+  return read === null ? null : buffer.subarray(0, read);
 }

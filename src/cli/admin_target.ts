@@ -6,7 +6,7 @@ import { whyUnreadable } from "../config/named_files.ts";
 import { ROLES } from "../config/tokens.ts";
 import { AUTHORITY_FILE } from "../pki/authority.ts";
 import { rootIn } from "../pki/kept_authority.ts";
-import { CtlError, type CtlIo, exits } from "./io.ts";
+import { CtlError, exits, type TextIo } from "./io.ts";
 
 export interface AdminTarget {
   readonly hostname: string;
@@ -30,7 +30,7 @@ export interface TargetOptions {
 export async function findAdmin(
   options: TargetOptions,
   env: Env,
-  io: CtlIo,
+  io: TextIo,
 ): Promise<AdminTarget> {
   const file = options.config ?? env("PROXY_CONFIG");
   const document = file ? await readDocument(file, io) : {};
@@ -57,7 +57,7 @@ export async function findAdmin(
 }
 
 /** A configuration file as plain TOML. Throws CtlError. */
-export async function readDocument(file: string, io: CtlIo) {
+export async function readDocument(file: string, io: TextIo) {
   const text = await io.readFile(file).catch((error) => {
     const reason = whyUnreadable(error);
     throw new CtlError(exits.usage, `cannot read ${file}: ${reason}`);
@@ -91,7 +91,7 @@ function parseAddress(address: string): { hostname: string; port: number } {
 /** The token of the table itself; without one, of `[[admin.token]]` the one that may do most and can be read. */
 async function readToken(
   admin: Record<string, unknown>,
-  io: CtlIo,
+  io: TextIo,
 ): Promise<string | undefined> {
   const main = string(admin["bearer_token_file"]);
   const inline = string(admin["bearer_token"]);
@@ -126,7 +126,7 @@ async function readToken(
  */
 async function readCertificate(
   document: Record<string, unknown>,
-  io: CtlIo,
+  io: TextIo,
 ): Promise<string | undefined> {
   const declared = table(table(document["tls"])["certificate"]);
   const all = Object.values(declared).map(table);
@@ -143,7 +143,7 @@ async function readCertificate(
 /** Only root and the proxy's own user may read it: others go by the rules for an unknown certificate. */
 export async function readRoot(
   document: Record<string, unknown>,
-  io: CtlIo,
+  io: TextIo,
 ): Promise<string | undefined> {
   const folder = string(table(document["server"])["state_dir"]);
   if (folder === undefined) return undefined;

@@ -90,9 +90,16 @@ function splitOptions(args: readonly string[], routes: readonly Route[]) {
     const isFlag = isGlobal(name)
       ? globalOptions[name].value === null
       : flags.includes(name);
-    if (isFlag) {
+    if (isFlag && isGlobal(name)) {
       if (inline !== undefined) throw usage(`--${name} takes no value`);
-      options.push([name, isGlobal(name) ? "" : "true"]);
+      options.push([name, ""]);
+      continue;
+    }
+    // Alone it means true; the value may be said.
+    if (
+      isFlag && inline === undefined && !TRUE_OR_FALSE.test(args[i + 1] ?? "")
+    ) {
+      options.push([name, "true"]);
       continue;
     }
     const value = inline ?? args[++i];
@@ -100,6 +107,13 @@ function splitOptions(args: readonly string[], routes: readonly Route[]) {
     options.push([name, value]);
   }
   return { words, options };
+}
+
+const TRUE_OR_FALSE = /^(true|false)$/;
+
+function isTrueOrFalse(schema: z.ZodType): boolean {
+  return schema instanceof z.ZodEnum &&
+    schema.options.every((option) => TRUE_OR_FALSE.test(String(option)));
 }
 
 /** What a command takes: the route's parameters, and the file with the body or what that is made of. */
@@ -112,7 +126,7 @@ export function parametersOf(
     ) => [name, {
       required,
       summary,
-      ...(schema instanceof z.ZodBoolean && { flag: true as const }),
+      ...(isTrueOrFalse(schema) && { flag: true as const }),
     }]),
   );
   const { body, cli: { compose } } = route;

@@ -2,7 +2,12 @@
 import { routes } from "../admin/routes.ts";
 import { fillPath, pathParameters } from "../admin/path.ts";
 import type { Route } from "../admin/route.ts";
-import { type AdminAnswer, request } from "./admin_client.ts";
+import {
+  type AdminAnswer,
+  exchange,
+  request,
+  type StreamedBody,
+} from "./admin_client.ts";
 import { findAdmin } from "./admin_target.ts";
 import { type Invocation, parseArguments } from "./arguments.ts";
 import { commandHelp, groupHelp } from "./help.ts";
@@ -10,7 +15,9 @@ import type { Env } from "../config/environment.ts";
 import { whyUnreadable } from "../config/named_files.ts";
 import { CtlError, type CtlIo, type ExitCode, exits } from "./io.ts";
 import { readTrustRoots } from "../net/trust_roots.ts";
+import { Progress } from "./progress.ts";
 import { renderJson } from "./table.ts";
+import { barOf, fileBody, formatOfFile, printStream } from "./transfer.ts";
 
 /** Runs one command, `args` being what stands behind `ctl`. Answers the exit code; never rejects. */
 export async function runCtl(
@@ -61,30 +68,46 @@ async function call(
     else if (!inPath.includes(name)) inQuery.push([name, value]);
   }
   const read = (path: string) => readFile(path, io);
-  let body: string | undefined;
+  const progress = new Progress(barOf(io));
+  let body: string | StreamedBody | undefined;
   if (compose) {
     body = await compose.body({ values, lists, read });
     headers["content-type"] = route.body!.types[0];
   } else if (values["file"] !== undefined) {
-    body = await read(values["file"]);
-    headers["content-type"] = contentType(values["file"], route);
+    const { file } = values;
+    if (route.body!.streamed) {
+      if (values["format"] === undefined) {
+        inQuery.push(["format", formatOfFile(file)]);
+      }
+      body = await fileBody(file, io, progress);
+    } else {
+      body = await read(file);
+      headers["content-type"] = contentType(file, route);
+    }
   }
   const query = inQuery
     .map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join("&");
-  const answer = await request(
-    target,
-    {
-      insecure: globals.insecure !== undefined,
-      caPem,
-      hostRoots: readTrustRoots(env),
-    },
-    {
-      method: route.method,
-      path: query === "" ? path : `${path}?${query}`,
-      headers,
-      ...(body !== undefined && { body }),
-    },
-  );
+  const verification = {
+    insecure: globals.insecure !== undefined,
+    caPem,
+    hostRoots: readTrustRoots(env),
+  };
+  const sent = {
+    method: route.method,
+    path: query === "" ? path : `${path}?${query}`,
+    headers,
+    ...(body !== undefined && { body }),
+  };
+  if (route.form === "stream") {
+    return await exchange(
+      target,
+      verification,
+      sent,
+      (answer, stream) => printStream(answer, stream, io),
+    );
+  }
+  const answer = await request(target, verification, sent)
+    .finally(() => progress.end());
   return show(answer, route, globals.json !== undefined, io);
 }
 

@@ -7,6 +7,7 @@ import { MAIN_TOKEN, tokenDigest } from "../config/tokens.ts";
 import { ControlError } from "../control/api.ts";
 import { AuditLog } from "../control/audit_log.ts";
 import { runCtl } from "./ctl.ts";
+import { processIo } from "./io.ts";
 
 const TOKEN = "0123456789abcdef0123456789abcdef";
 
@@ -64,9 +65,11 @@ async function withProxy(
       ["--config", config, ...line.split(" ")],
       () => undefined,
       {
+        ...processIo,
         out: (text) => shown.out += text,
         err: (text) => shown.err += text,
-        readFile: (path) => Deno.readTextFile(path),
+        write: (bytes) => shown.out += new TextDecoder().decode(bytes),
+        isTerminal: () => false,
       },
     );
     return { exit, ...shown };
@@ -165,12 +168,59 @@ Deno.test("runCtl verifies against the authorities of --cacert", async () => {
   }, (authority) => authority.issue(["127.0.0.1"]));
 });
 
+Deno.test("runCtl sends and prints what may be of any size, its format by the file's name", async () => {
+  await withProxy(async ({ ctl, certFile, control }) => {
+    const folder = await Deno.makeTempDir();
+    try {
+      const file = `${folder}/rows.tsv`;
+      await Deno.writeTextFile(file, "a\tnew\n".repeat(100_000));
+      const done = await ctl(`mappings import ${file} --dry-run`, certFile);
+      assert.equal(done.exit, 0, done.err);
+      assert.match(done.out, /^result: +imported$/m);
+      assert.deepEqual(control.calls, [
+        ["import", { format: "tsv", mode: "all-or-nothing", dryRun: true }],
+        ["imported", 600_000],
+      ]);
+      control.importResult = "refused";
+      const refused = await ctl(
+        `mappings import ${file} --format csv --mode best-effort`,
+        certFile,
+      );
+      assert.equal(refused.exit, 1);
+      assert.match(refused.out, /^result: +refused$/m);
+      assert.deepEqual(control.calls[2], [
+        "import",
+        { format: "csv", mode: "best-effort", dryRun: false },
+      ]);
+      const unnamed = await ctl(`mappings import ${folder}`, certFile);
+      assert.equal(unnamed.exit, 2);
+      assert.match(unnamed.err, /Name it \.ndjson, \.tsv or \.csv/);
+      const missing = await ctl(`mappings import ${folder}/x.csv`, certFile);
+      assert.equal(missing.exit, 2);
+      assert.match(missing.err, /cannot read/);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+    const exported = await ctl("mappings export --format tsv", certFile);
+    assert.deepEqual(
+      [exported.exit, exported.out, exported.err],
+      [0, "alice@example.com\told\n", ""],
+    );
+    control.failure = new ControlError("failed", "cannot be listed");
+    const failed = await ctl("mappings export", certFile);
+    assert.deepEqual(
+      [failed.exit, failed.out, failed.err],
+      [1, "", "cannot be listed\n"],
+    );
+  });
+});
+
 Deno.test("runCtl prints help made from the table", async () => {
   const shown = { out: "", err: "" };
   const io = {
+    ...processIo,
     out: (text: string) => shown.out += text,
     err: (text: string) => shown.err += text,
-    readFile: () => Promise.reject(new Error("not needed")),
   };
   const none = () => undefined;
   assert.equal(await runCtl(["--help"], none, io), 0);

@@ -12,7 +12,7 @@ import {
   readDocument,
   readRoot,
 } from "./admin_target.ts";
-import { CtlError, type CtlIo, type ExitCode, exits } from "./io.ts";
+import { CtlError, type ExitCode, exits, type TextIo } from "./io.ts";
 import {
   TRUST_STORES,
   type TrustHost,
@@ -45,7 +45,7 @@ interface Root {
 export async function runTrust(
   args: readonly string[],
   env: Env,
-  io: CtlIo,
+  io: TextIo,
   host: TrustHost,
 ): Promise<ExitCode> {
   try {
@@ -93,7 +93,7 @@ function parseOptions(args: readonly string[]): Map<string, string> {
 async function findRoot(
   options: ReadonlyMap<string, string>,
   env: Env,
-  io: CtlIo,
+  io: TextIo,
 ): Promise<string> {
   const ca = options.get("ca");
   if (ca !== undefined) {
@@ -175,7 +175,7 @@ function instructions(root: Root): string {
 
 async function install(
   root: Root,
-  io: CtlIo,
+  io: TextIo,
   host: TrustHost,
 ): Promise<ExitCode> {
   const { store, path } = await storeFor(root, host);
@@ -192,7 +192,7 @@ async function install(
 
 async function uninstall(
   root: Root,
-  io: CtlIo,
+  io: TextIo,
   host: TrustHost,
 ): Promise<ExitCode> {
   const { store, path } = await storeFor(root, host);

@@ -1,6 +1,7 @@
 /** What the control plane can be asked to do, by the management API and later by other front doors. */
 import type { ClusterControl, ClusterSessions } from "./api_cluster.ts";
 import type { LiveConfig } from "./api_config.ts";
+import type { BulkControl } from "./api_bulk.ts";
 import type { MoveControl } from "./api_moves.ts";
 import type { OverrideControl } from "./api_overrides.ts";
 import type { TableControl } from "./api_tables.ts";
@@ -151,6 +152,7 @@ export interface ControlPlane {
   /** True when there was one. */
   deleteMapping(identifier: string): Promise<boolean>;
   reloadMappings(): Promise<void>;
+  readonly bulk: BulkControl;
   /** One identifier, or the whole cache. */
   invalidate(identifier: string | null): Promise<void>;
   /** Answers how many sessions were ended. */

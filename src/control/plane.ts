@@ -32,9 +32,11 @@ import {
   type UpstreamView,
 } from "./api.ts";
 import type { LiveConfig } from "./api_config.ts";
+import type { BulkControl } from "./api_bulk.ts";
 import type { MoveControl } from "./api_moves.ts";
 import type { OverrideControl } from "./api_overrides.ts";
 import type { TableControl } from "./api_tables.ts";
+import { Bulk } from "./bulk/bulk.ts";
 import type { ClusterControl, ClusterSessions } from "./api_cluster.ts";
 import { explainRoute } from "./explain.ts";
 import type { LimitEntry } from "./limits.ts";
@@ -73,6 +75,7 @@ export interface PlaneHost {
 export class Plane implements ControlPlane {
   readonly acls: TableControl;
   readonly maps: TableControl;
+  readonly bulk: BulkControl;
 
   constructor(
     private readonly parts: Parts,
@@ -81,6 +84,7 @@ export class Plane implements ControlPlane {
     const { acls, maps } = host.tables(this);
     this.acls = acls;
     this.maps = maps;
+    this.bulk = new Bulk(parts, () => host.served());
   }
 
   get config(): LiveConfig {

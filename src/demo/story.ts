@@ -1,5 +1,6 @@
 /** The story of the demonstration: what is printed is what `--check` walks. */
 import { runCtl } from "../cli/ctl.ts";
+import { processIo } from "../cli/io.ts";
 import { ALICE, type Ground } from "./ground.ts";
 import { readFirstMail } from "./mail_client.ts";
 import { HOST } from "./place.ts";
@@ -71,9 +72,10 @@ async function runCtlStep(
   let output = "";
   const take = (text: string) => void (output += text);
   await runCtl(["--config", configFile, ...words], () => undefined, {
+    ...processIo,
     out: take,
     err: take,
-    readFile: (path) => Deno.readTextFile(path),
+    isTerminal: () => false,
   });
   return output;
 }

@@ -75,7 +75,7 @@ function escapeText(text: string): string {
 }
 
 /** How much an Accept header wants a type, 0 to 1; the most specific range counts (RFC 9110 12.5.1). */
-function quality(accept: string, type: string): number {
+export function quality(accept: string, type: string): number {
   const wanted = [type, `${type.split("/")[0]}/*`, "*/*"];
   const found = new Map<string, number>();
   for (const part of accept.split(",")) {

@@ -21,6 +21,8 @@ export interface RouteKeyRules {
   readonly masterUserSeparators: readonly string[];
 }
 
+/** Nearly every identifier, which needs no closer look. */
+const PLAIN = /^[!#-~]{1,320}$/;
 // White space would split a line of a mapping file; an apostrophe is a legal part of an address.
 const FORBIDDEN = /[\p{Cc}\s"]/u;
 const FALLBACK_CLAIMS = [
@@ -59,6 +61,7 @@ export function identifierOfToken(token: string, jwtClaim: string): string {
 
 /** Throws InvalidIdentifier for an identifier that is refused everywhere. */
 export function checkIdentifier(identifier: string): void {
+  if (PLAIN.test(identifier)) return;
   if (identifier === "") throw new InvalidIdentifier("identifier is empty");
   // A lone surrogate has no UTF-8; two different ones would become the same bytes in a store.
   if (FORBIDDEN.test(identifier) || !identifier.isWellFormed()) {

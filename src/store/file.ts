@@ -6,7 +6,8 @@ import {
   sortedIdentifiers,
 } from "./file_table.ts";
 import { replaceFile } from "./replace_file.ts";
-import { upperBound } from "./sorting.ts";
+import { ShardedMap } from "./sharded_map.ts";
+import { sortInTurns, upperBound } from "./sorting.ts";
 import {
   type MappingChanges,
   type MappingPage,
@@ -15,6 +16,7 @@ import {
   type StoreHealth,
   type WriteAll,
 } from "./store.ts";
+import { collectInTurns, Turns } from "./turns.ts";
 import { unreadableWord } from "./words.ts";
 
 export interface FileStoreOptions extends ParseRules {
@@ -31,7 +33,7 @@ interface Change {
   fail(error: unknown): void;
 }
 
-const LINES_A_WRITE = 4096;
+const LINES_A_WRITE = 2048;
 
 /**
  * Mappings in a text file (see file_table.ts for its form), held in memory. A write replaces the
@@ -43,6 +45,9 @@ export class FileStore implements MappingStore {
   readonly source = "file";
   readonly writable = true;
   #table: FileTable;
+  /** What the file has already while the entries of the table are brought up to it, in turns. */
+  #overlay: MappingChanges | null = null;
+  #size: number;
   #pending: Change[] = [];
   /** The end of the chain of writes and reloads; never rejects. */
   #last: Promise<void> = Promise.resolve();
@@ -53,6 +58,7 @@ export class FileStore implements MappingStore {
     table: FileTable,
   ) {
     this.#table = table;
+    this.#size = table.entries.size;
   }
 
   /** Throws StoreError "unavailable" (missing, unreadable) or "bad-data". */
@@ -64,11 +70,11 @@ export class FileStore implements MappingStore {
 
   /** How many mappings there are. */
   get size(): number {
-    return this.#table.entries.size;
+    return this.#size;
   }
 
   get(identifier: string): Promise<string | null> {
-    return Promise.resolve(this.#table.entries.get(identifier) ?? null);
+    return Promise.resolve(this.#find(identifier));
   }
 
   set(identifier: string, destination: string): Promise<void> {
@@ -77,8 +83,11 @@ export class FileStore implements MappingStore {
 
   /** All or none: the file is written once. */
   async write(changes: MappingChanges): Promise<void> {
+    const turns = new Turns();
     for (const [identifier, destination] of changes) {
       if (destination !== null) mustBeStorable(identifier, destination);
+      const pause = turns.step();
+      if (pause) await pause;
     }
     await this.#change(changes);
   }
@@ -87,19 +96,29 @@ export class FileStore implements MappingStore {
     mappings: ReadonlyMap<string, string>,
     { rest, settle }: WriteAll,
   ): Promise<void> {
-    for (const mapping of mappings) mustBeStorable(...mapping);
+    const turns = new Turns();
+    for (const mapping of mappings) {
+      mustBeStorable(...mapping);
+      const pause = turns.step();
+      if (pause) await pause;
+    }
     await this.#enqueue(async () => {
       const { entries } = this.#table;
-      const delta = new Map<string, string | null>();
+      const delta = new ShardedMap<string | null>();
       for (const [identifier, destination] of mappings) {
         if (entries.get(identifier) !== destination) {
           delta.set(identifier, destination);
         }
+        const pause = turns.step();
+        if (pause) await pause;
       }
       for (const identifier of rest === "drop" ? entries.keys() : []) {
         if (!mappings.has(identifier)) delta.set(identifier, null);
+        const pause = turns.step();
+        if (pause) await pause;
       }
-      await this.#write(delta, () => settle([...delta.keys()]));
+      const changing = await collectInTurns(delta.keys());
+      await this.#write(delta, () => settle(changing));
     });
   }
 
@@ -108,15 +127,14 @@ export class FileStore implements MappingStore {
   }
 
   async list(after: string | null, limit: number): Promise<MappingPage> {
-    const { entries } = this.#table;
     const sorted = await sortedIdentifiers(this.#table);
     const start = after === null ? 0 : upperBound(sorted, after);
     const page = sorted.slice(start, start + limit);
     return {
-      mappings: page.map((identifier) => ({
-        identifier,
-        destination: entries.get(identifier) as string,
-      })),
+      mappings: page.flatMap((identifier) => {
+        const destination = this.#find(identifier);
+        return destination === null ? [] : [{ identifier, destination }];
+      }),
       next: start + limit < sorted.length ? page.at(-1) as string : null,
     };
   }
@@ -136,6 +154,7 @@ export class FileStore implements MappingStore {
           );
         }
         this.#table = table;
+        this.#size = table.entries.size;
         this.#lastReloadFailure = null;
       } catch (error) {
         this.#lastReloadFailure = error instanceof Error
@@ -210,38 +229,74 @@ export class FileStore implements MappingStore {
     delta: MappingChanges,
     settle?: () => Promise<void>,
   ): Promise<void> {
+    if (!await this.#hasChanges(delta)) return;
     const { entries } = this.#table;
-    const effective = [...delta].some(([identifier, destination]) =>
-      (entries.get(identifier) ?? null) !== destination
-    );
-    if (!effective) return;
     const before = await sortedIdentifiers(this.#table);
     const after: string[] = [];
     const stamp = await replaceFile(
       this.options.path,
       this.#table.stamp,
-      this.#lines(before, delta, after),
+      this.#lines(before, await this.#added(delta), delta, after),
       settle,
     );
-    // In place: a copy of a table of a million entries would stop everything for a while.
+    // All at once for those who ask; in place, since a copy of a million entries takes long.
+    this.#overlay = delta;
+    this.#size = after.length;
+    this.#table = { entries, sorted: after, stamp, warnings: [] };
+    const turns = new Turns();
     for (const [identifier, destination] of delta) {
       if (destination === null) entries.delete(identifier);
       else entries.set(identifier, destination);
+      const pause = turns.step();
+      if (pause) await pause;
     }
-    this.#table = { entries, sorted: after, stamp, warnings: [] };
+    this.#overlay = null;
+  }
+
+  #find(identifier: string): string | null {
+    const written = this.#overlay?.get(identifier);
+    if (written !== undefined) return written;
+    return this.#table.entries.get(identifier) ?? null;
+  }
+
+  async #hasChanges(delta: MappingChanges): Promise<boolean> {
+    const turns = new Turns();
+    for (const [identifier, destination] of delta) {
+      if (this.#find(identifier) !== destination) return true;
+      const pause = turns.step();
+      if (pause) await pause;
+    }
+    return false;
+  }
+
+  /** The identifiers that are new, in ascending order. */
+  async #added(delta: MappingChanges): Promise<readonly string[]> {
+    const { entries } = this.#table;
+    const turns = new Turns();
+    const added: string[] = [];
+    for (const [identifier, destination] of delta) {
+      if (destination !== null && !entries.has(identifier)) {
+        added.push(identifier);
+      }
+      const pause = turns.step();
+      if (pause) await pause;
+    }
+    return await sortInTurns(added);
   }
 
   /** The new content in pieces; the identifiers written are added to `written`. */
   async *#lines(
     before: readonly string[],
+    added: readonly string[],
     delta: MappingChanges,
     written: string[],
   ): AsyncGenerator<Uint8Array> {
     const { entries } = this.#table;
     const encoder = new TextEncoder();
-    const added = [...delta.keys()].filter((key) => !entries.has(key)).sort();
     let text = "";
     let next = 0;
+    let steps = 0;
+    const turns = new Turns();
     const line = (identifier: string) => {
       const changed = delta.get(identifier);
       if (changed === null) return;
@@ -251,17 +306,22 @@ export class FileStore implements MappingStore {
         changed ?? entries.get(identifier) as string,
       );
     };
-    for (const [i, identifier] of before.entries()) {
-      while (next < added.length && (added[next] as string) < identifier) {
-        line(added[next++] as string);
+    for (let i = 0; i < before.length || next < added.length;) {
+      const [old, fresh] = [before[i], added[next]];
+      if (old === undefined || fresh !== undefined && fresh < old) {
+        line(fresh as string);
+        next++;
+      } else {
+        line(old);
+        i++;
       }
-      line(identifier);
-      if (i % LINES_A_WRITE === LINES_A_WRITE - 1) {
-        yield encoder.encode(text);
-        text = "";
-      }
+      if (++steps < LINES_A_WRITE) continue;
+      yield encoder.encode(text);
+      text = "";
+      steps = 0;
+      // A write that is done at once leaves nobody a turn.
+      await turns.look();
     }
-    while (next < added.length) line(added[next++] as string);
     yield encoder.encode(text);
   }
 }

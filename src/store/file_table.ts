@@ -1,10 +1,18 @@
 import { type FileStamp, stampOf } from "./replace_file.ts";
+import {
+  type Line,
+  LineSplitter,
+  TOO_LONG,
+  TOO_LONG_LINE,
+} from "./rows/lines.ts";
+import { ShardedMap } from "./sharded_map.ts";
 import { sortInTurns } from "./sorting.ts";
 import { StoreError } from "./store.ts";
+import { collectInTurns } from "./turns.ts";
 
 /** The content of a mapping file. Destination strings are shared between entries. */
 export interface FileTable {
-  readonly entries: Map<string, string>;
+  readonly entries: ShardedMap<string>;
   /** The identifiers in ascending order; null until somebody needs them of a file that was not sorted. */
   sorted: string[] | null;
   readonly stamp: FileStamp;
@@ -20,8 +28,6 @@ export interface ParseRules {
 
 const REPORTED = 20;
 const CHUNK = 64 * 1024;
-const LINE_LIMIT = 8192;
-const TOO_LONG = `line longer than ${LINE_LIMIT} characters`;
 
 /**
  * Read a mapping file: identifier, white space, destination on each line; empty lines and what
@@ -39,14 +45,16 @@ export async function readTable(
   try {
     using file = await Deno.open(path);
     stamp = stampOf(await file.stat());
-    const decoder = new TextDecoder();
+    const lines = new LineSplitter();
     const buffer = new Uint8Array(CHUNK);
     for (;;) {
       const count = await file.read(buffer);
       if (count === null) break;
-      parser.push(decoder.decode(buffer.subarray(0, count), { stream: true }));
+      for (const line of lines.push(buffer.subarray(0, count))) {
+        parser.take(line);
+      }
     }
-    parser.push(decoder.decode());
+    for (const line of lines.finish()) parser.take(line);
   } catch (error) {
     const cause = error instanceof Error ? error.message : String(error);
     throw new StoreError(
@@ -61,7 +69,9 @@ export async function readTable(
 
 /** The identifiers of a table in ascending order, sorted at most once. */
 export async function sortedIdentifiers(table: FileTable): Promise<string[]> {
-  return table.sorted ??= await sortInTurns([...table.entries.keys()]);
+  return table.sorted ??= await sortInTurns(
+    await collectInTurns(table.entries.keys()),
+  );
 }
 
 /** A line that is the mapping, in the form in which the store writes it. */
@@ -70,31 +80,19 @@ export function formatLine(identifier: string, destination: string): string {
 }
 
 class TableParser {
-  #entries = new Map<string, string>();
+  #entries = new ShardedMap<string>();
   #destinations = new Map<string, string>();
   #problems: string[] = [];
   #problemCount = 0;
   #repeated = 0;
   #firstRepeated = "";
   #line = 0;
-  #rest = "";
-  #last = "";
-  #sorted = true;
+  /** Those seen so far while they come in order; null once one did not. */
+  #sorted: string[] | null = [];
 
   constructor(readonly path: string, readonly rules: ParseRules) {}
 
-  push(text: string): void {
-    const lines = (this.#rest + text).split("\n");
-    this.#rest = lines.pop() as string;
-    for (const line of lines) this.#take(line);
-    if (this.#rest.length > LINE_LIMIT) {
-      this.#problem(TOO_LONG, 1);
-      this.#rest = this.#rest.slice(0, 1);
-    }
-  }
-
   finish(): Omit<FileTable, "stamp"> {
-    if (this.#rest !== "") this.#take(this.#rest);
     if (this.#problemCount > 0) {
       const more = this.#problemCount - this.#problems.length;
       if (more > 0) {
@@ -111,17 +109,17 @@ class TableParser {
     ];
     return {
       entries: this.#entries,
-      sorted: this.#sorted ? [...this.#entries.keys()] : null,
+      sorted: this.#sorted,
       warnings,
     };
   }
 
-  #take(line: string): void {
+  take(line: Line): void {
     this.#line++;
+    if (line === TOO_LONG) return this.#problem(TOO_LONG_LINE);
     const words = line.trim().split(/\s+/);
     const first = words[0] as string;
     if (first === "" || first.startsWith("#")) return;
-    if (line.length > LINE_LIMIT) return this.#problem(TOO_LONG);
     if (line.includes("\uFFFD")) return this.#problem("not valid UTF-8");
     if (line.includes("\0")) return this.#problem("a NUL byte");
     const second = words[1];
@@ -143,8 +141,8 @@ class TableParser {
       this.#repeated++;
     }
     if (before === undefined) {
-      if (identifier < this.#last) this.#sorted = false;
-      this.#last = identifier;
+      if (identifier < (this.#sorted?.at(-1) ?? "")) this.#sorted = null;
+      this.#sorted?.push(identifier);
     }
     this.#entries.set(identifier, destination);
   }
@@ -161,11 +159,10 @@ class TableParser {
     return destination;
   }
 
-  /** `ahead`: the line is not counted yet. */
-  #problem(text: string, ahead = 0): void {
+  #problem(text: string): void {
     this.#problemCount++;
     if (this.#problems.length < REPORTED) {
-      this.#problems.push(`${this.path}:${this.#line + ahead}: ${text}`);
+      this.#problems.push(`${this.path}:${this.#line}: ${text}`);
     }
   }
 }

@@ -6,6 +6,11 @@ import {
   type SessionView,
 } from "../../src/control/api.ts";
 import type {
+  ExportedMappings,
+  ImportReport,
+  ImportRequest,
+} from "../../src/control/api_bulk.ts";
+import type {
   MoveAnswer,
   MoveRequest,
   MoveResult,
@@ -31,6 +36,7 @@ export class FakeControl implements ControlPlane {
   notReady: string[] = [];
   notes: string[] = [];
   moveResult: MoveResult = "moved";
+  importResult: ImportReport["result"] = "imported";
   openSessions: SessionView[] = [{
     id: "s1",
     listener: "imaps",
@@ -173,6 +179,41 @@ export class FakeControl implements ControlPlane {
   async delay(identifier: string, seconds: number) {
     this.#asked("delay", identifier, seconds);
   }
+
+  readonly bulk = {
+    // deno-lint-ignore require-await
+    export: async (destination: string | null): Promise<ExportedMappings> => {
+      this.#asked("export", destination);
+      const all = [...this.mappings].map(([identifier, destination]) => ({
+        identifier,
+        destination,
+      }));
+      return {
+        total: all.length,
+        pages: (async function* () {
+          yield await Promise.resolve(all);
+        })(),
+      };
+    },
+    import: async (
+      { rows, signal: _, ...how }: ImportRequest,
+    ): Promise<ImportReport> => {
+      this.#asked("import", how);
+      let bytes = 0;
+      for await (const chunk of rows) bytes += chunk.length;
+      this.calls.push(["imported", bytes]);
+      return {
+        result: this.importResult,
+        problem: null,
+        lines: 1,
+        accounts: 1,
+        repeated: 0,
+        written: 1,
+        bad_lines: 0,
+        errors: [],
+      };
+    },
+  };
 
   readonly moves = {
     // deno-lint-ignore require-await

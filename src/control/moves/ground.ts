@@ -56,7 +56,7 @@ export function moveGround(
         throw storeFailure(error);
       }
     },
-    forget: (accounts) => forgetAccounts(parts, accounts),
+    forget: (accounts, isCertain) => forgetAccounts(parts, accounts, isCertain),
     async evict(accounts) {
       const { default_destination } = config().routing;
       const moved = [...accounts].map(([account, destination]) => ({
@@ -69,15 +69,19 @@ export function moveGround(
   };
 }
 
-/** Once this resolves nobody routes these, or with null anybody, by what was known before. */
+/**
+ * Once this resolves nobody routes these, or with null anybody, by what was known before. Where it is not
+ * certain what the store has and it cannot be asked, what was known still counts.
+ */
 export async function forgetAccounts(
   parts: Pick<Parts, "resolver" | "supervisor" | "predecessors" | "cluster">,
   accounts: readonly string[] | null,
+  isCertain: boolean,
 ): Promise<void> {
   const identifiers = accounts !== null && accounts.length > MOST_FORGOTTEN
     ? null
     : accounts;
-  await forgetEverywhere(parts, identifiers, true);
+  await forgetEverywhere(parts, identifiers, isCertain);
 }
 
 function* portions<T>(list: readonly T[], size: number): Generator<T[]> {

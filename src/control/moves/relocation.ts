@@ -14,8 +14,11 @@ export interface MoveGround {
   read(accounts: readonly string[]): Promise<Mapped>;
   /** Durable when it resolves; may have done a part of it when it rejects. */
   write(changes: Mapped): Promise<void>;
-  /** Once this resolves nobody routes by what was known before. */
-  forget(accounts: readonly string[]): Promise<void>;
+  /**
+   * Once this resolves nobody routes by what was known before, unless it is not certain what the store
+   * has and it cannot be asked.
+   */
+  forget(accounts: readonly string[], isCertain: boolean): Promise<void>;
   /**
    * End the sessions of these that are elsewhere, but those that are held; answers how many. null is the
    * default destination.
@@ -83,7 +86,7 @@ export async function relocate(
         left = await putBack(ground, before, wanted);
       }
     }
-    await ground.forget(all);
+    await ground.forget(all, failure === null);
     const kicked = await ground.evict(
       failure === null ? targets : staying(previous, left),
     );

@@ -42,7 +42,10 @@ class FakeGround implements MoveGround {
     }
   }
 
-  async forget(accounts: readonly string[]) {
+  readonly forgotten: boolean[] = [];
+
+  async forget(accounts: readonly string[], isCertain: boolean) {
+    this.forgotten.push(isCertain);
     await this.#step("forget", accounts);
   }
 
@@ -121,6 +124,7 @@ Deno.test("relocate puts back what it wrote when a write fails half-way", async 
       ["old", "old", null],
     );
     assert.equal(ground.isHeld, false);
+    assert.deepEqual(ground.forgotten, [false]);
     // Nobody is on the new server; where somebody slipped through, he is ended.
     assert.deepEqual(ground.evicted, [
       new Map([["a", "old"], ["b", "old"], ["c", null]]),

@@ -1,0 +1,340 @@
+import type { Config } from "../../config/schema.ts";
+import type { Clock } from "../../observe/clock.ts";
+import { ShardedMap } from "../../store/sharded_map.ts";
+import { type MappingStore, StoreError } from "../../store/store.ts";
+import { storeFailure } from "../accounts.ts";
+import { ControlError } from "../api.ts";
+import type { ImportReport, ImportRequest } from "../api_bulk.ts";
+import type { Parts } from "../parts.ts";
+import { forgetAccounts, MOST_FORGOTTEN, moveGround } from "../moves/ground.ts";
+import { putBack } from "../moves/put_back.ts";
+import { type ReadRow, RowsReader } from "./rows_reader.ts";
+
+/** What is held in memory to be written together: as much as a wave of the runtime socket, some 300 MB. */
+const MOST_ROWS = 2_000_000;
+const MOST_CHARACTERS = 128 * 1024 * 1024;
+
+/** A store that holds its mappings in memory takes no more than this by an import. */
+const MOST_IN_MEMORY = 5_000_000;
+
+/** So many are given at once to a store that cannot write all or none of very many. */
+const BATCH = 1000;
+
+/** Who sends nothing for so long, ms, sends nothing any more. */
+const SILENT_MS = 60_000;
+
+type ImportParts = Pick<
+  Parts,
+  "store" | "resolver" | "supervisor" | "predecessors" | "pin" | "cluster"
+>;
+
+/** Why an import ends before its end. */
+class Ended extends Error {
+  constructor(readonly result: "refused" | "failed", message: string) {
+    super(message);
+  }
+}
+
+/** Reading the rows failed, not what is done with them. */
+class BrokenOff extends Error {}
+
+/** One import, from its rows to a report. */
+export class Importing {
+  readonly #reader: RowsReader;
+  readonly #store: MappingStore;
+  #accounts = 0;
+  #repeated = 0;
+  #written = 0;
+  /** Accounts that may have another mapping now; null: more than are worth naming. */
+  #changed: string[] | null = [];
+
+  constructor(
+    private readonly parts: ImportParts,
+    private readonly config: () => Config,
+    private readonly request: ImportRequest,
+    private readonly clock: Clock,
+  ) {
+    this.#store = parts.store;
+    this.#reader = new RowsReader(request.format, parts.store, config);
+  }
+
+  async run(): Promise<ImportReport> {
+    let end: Ended | null = null;
+    try {
+      if (this.request.dryRun) await this.#check();
+      else if (this.request.mode === "best-effort") await this.#writeSome();
+      else await this.#writeAll();
+    } catch (error) {
+      if (error instanceof Ended) end = error;
+      else if (error instanceof BrokenOff) {
+        const { lines } = this.#reader;
+        const where = `the body broke off behind ${lines} lines`;
+        end = new Ended("failed", `${where}: ${error.message}`);
+      } else throw error;
+    } finally {
+      await this.#forget(end === null);
+    }
+    const { lines, badLines, errors } = this.#reader;
+    return {
+      result: end?.result ?? (this.request.dryRun ? "checked" : "imported"),
+      problem: end?.message ?? null,
+      lines,
+      accounts: this.#accounts,
+      repeated: this.#repeated,
+      written: this.#written,
+      bad_lines: badLines,
+      errors,
+    };
+  }
+
+  async #check(): Promise<void> {
+    // Whether an account was named before is known of as many as are held.
+    const seen = new Held();
+    for await (const rows of this.#rows()) {
+      if (seen.isFull) seen.clear();
+      this.#hold(seen, rows);
+    }
+    this.#mustBeGood();
+  }
+
+  /** Nothing before the last line is read and right; then all of it. */
+  async #writeAll(): Promise<void> {
+    const held = new Held();
+    for await (const rows of this.#rows()) {
+      // The rest is still judged.
+      if (!held.isFull) this.#hold(held, rows);
+    }
+    this.#mustBeGood();
+    if (held.isFull) {
+      throw new Ended(
+        "refused",
+        `more than ${MOST_ROWS} accounts, or very long ones, are not written together: take best-effort, or several files`,
+      );
+    }
+    await this.#write(held.mappings);
+  }
+
+  #mustBeGood(): void {
+    const { badLines } = this.#reader;
+    if (badLines === 0 || this.request.mode === "best-effort") return;
+    throw new Ended("refused", `${badLines} bad lines: nothing was written`);
+  }
+
+  async #writeSome(): Promise<void> {
+    const isAtOnce = this.#store.writeAll !== undefined;
+    const held = new Held();
+    for await (const rows of this.#rows()) {
+      const parts = isAtOnce ? [rows] : rows.map((row) => [row]);
+      for (const part of parts) {
+        this.#hold(held, part);
+        const isFull = isAtOnce ? held.isFull : held.mappings.size >= BATCH;
+        if (!isFull) continue;
+        await this.#writeGood(held, isAtOnce);
+        held.clear();
+      }
+    }
+    await this.#writeGood(held, isAtOnce);
+  }
+
+  /** A mapping that the store refuses counts as a bad line; one that it refuses all of ends the import. */
+  async #writeGood(held: Held, isAtOnce: boolean): Promise<void> {
+    const { mappings } = held;
+    if (mappings.size === 0) return;
+    if (isAtOnce) return await this.#write(mappings);
+    this.#note(mappings.keys());
+    const one = async (part: ReadonlyMap<string, string>) => {
+      await this.#store.write(part);
+      this.#written += part.size;
+    };
+    try {
+      await one(mappings);
+    } catch (error) {
+      if (!isRefusal(error)) throw failed(error);
+      const before = this.#written;
+      let last: unknown = error;
+      for (const [identifier, destination] of mappings) {
+        try {
+          await one(new Map([[identifier, destination]]));
+        } catch (error) {
+          if (!isRefusal(error)) throw failed(error);
+          last = error;
+          this.#reader.bad(held.lineOf(identifier), error.message);
+        }
+      }
+      if (this.#written === before) throw failed(last);
+    }
+  }
+
+  /** All or none. */
+  async #write(mappings: ReadonlyMap<string, string>): Promise<void> {
+    const store = this.#store;
+    if (mappings.size === 0) return;
+    if (
+      store.size !== undefined && store.size + mappings.size > MOST_IN_MEMORY
+    ) {
+      throw new Ended(
+        "refused",
+        `the mapping store holds its mappings in memory, and would have more than ${MOST_IN_MEMORY}`,
+      );
+    }
+    if (store.writeAll === undefined) {
+      return await this.#writeOrPutBack(mappings);
+    }
+    try {
+      await store.writeAll(mappings, {
+        rest: "keep",
+        settle: (changing) => Promise.resolve(this.#note(changing)),
+      });
+    } catch (error) {
+      throw failed(error);
+    }
+    this.#written += mappings.size;
+  }
+
+  async #writeOrPutBack(mappings: ReadonlyMap<string, string>): Promise<void> {
+    const ground = moveGround(this.parts, this.config);
+    const undo: Map<string, string | null>[] = [];
+    const all = [...mappings];
+    try {
+      for (let at = 0; at < all.length; at += BATCH) {
+        const batch = new Map(all.slice(at, at + BATCH));
+        const before = await ground.read([...batch.keys()]);
+        const changed = new Map(
+          [...before].filter(([account, was]) => was !== batch.get(account)),
+        );
+        if (changed.size > 0) {
+          undo.push(changed);
+          this.#note(changed.keys());
+          await ground.write(
+            new Map(
+              [...changed.keys()].map((each) => [each, batch.get(each)!]),
+            ),
+          );
+        }
+        this.#written += batch.size;
+      }
+    } catch (error) {
+      let left = 0;
+      for (const before of undo.reverse()) {
+        const wanted = new Map(
+          [...before.keys()].map((each) => [each, mappings.get(each)!]),
+        );
+        for (
+          const { result } of (await putBack(ground, before, wanted)).values()
+        ) {
+          if (result === "unknown") left++;
+        }
+      }
+      this.#written = left;
+      const rest = left === 0
+        ? "what was written is put back"
+        : `what was written is put back, but for ${left} accounts that may have the new mapping`;
+      throw new Ended("failed", `${(error as Error).message}; ${rest}`);
+    }
+  }
+
+  #hold(held: Held, rows: readonly ReadRow[]): void {
+    for (const row of rows) {
+      if (held.put(row)) this.#accounts++;
+      else this.#repeated++;
+    }
+  }
+
+  #note(accounts: Iterable<string>): void {
+    for (const account of accounts) {
+      if (this.#changed === null) return;
+      if (this.#changed.length < MOST_FORGOTTEN) this.#changed.push(account);
+      else this.#changed = null;
+    }
+  }
+
+  async #forget(isCertain: boolean): Promise<void> {
+    if (this.#changed?.length === 0) return;
+    await forgetAccounts(this.parts, this.#changed, isCertain);
+  }
+
+  #rows(): AsyncGenerator<ReadRow[]> {
+    const { rows, signal } = this.request;
+    return this.#reader.read(unbroken(rows, signal, this.clock));
+  }
+}
+
+/** Rows that are to be written together; of rows for the same account the last one counts. */
+class Held {
+  mappings = new ShardedMap<string>();
+  readonly #lines = new Map<string, number>();
+  #characters = 0;
+
+  /** False where the account was there already. */
+  put({ identifier, destination, line }: ReadRow): boolean {
+    const { size } = this.mappings;
+    this.mappings.set(identifier, destination);
+    // Only small batches are asked for them.
+    if (size < BATCH) this.#lines.set(identifier, line);
+    if (this.mappings.size === size) return false;
+    this.#characters += identifier.length;
+    return true;
+  }
+
+  /** Where a row of a small batch stood. */
+  lineOf(identifier: string): number {
+    return this.#lines.get(identifier) ?? 0;
+  }
+
+  get isFull(): boolean {
+    return this.mappings.size >= MOST_ROWS ||
+      this.#characters >= MOST_CHARACTERS;
+  }
+
+  clear(): void {
+    this.mappings = new ShardedMap();
+    this.#lines.clear();
+    this.#characters = 0;
+  }
+}
+
+/** What comes of a body. Throws BrokenOff where it does not end as it should, or nothing comes for long. */
+async function* unbroken(
+  rows: ReadableStream<Uint8Array>,
+  signal: AbortSignal,
+  clock: Clock,
+): AsyncGenerator<Uint8Array> {
+  const reader = rows.getReader();
+  let reason: string | null = null;
+  const end = (why: string) => {
+    reason ??= why;
+    void reader.cancel().catch(() => {});
+  };
+  const abort = () => end((signal.reason as Error).message);
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    for (;;) {
+      const cancel = clock.after(
+        SILENT_MS,
+        () => end(`nothing came for ${SILENT_MS / 1000} s`),
+      );
+      const next = await reader.read().catch((error) => {
+        throw new BrokenOff(error instanceof Error ? error.message : "");
+      }).finally(cancel);
+      if (reason !== null) throw new BrokenOff(reason);
+      if (next.done) return;
+      yield next.value;
+    }
+  } finally {
+    signal.removeEventListener("abort", abort);
+    reader.releaseLock();
+  }
+}
+
+/** The store was asked, and does not take this. */
+function isRefusal(error: unknown): error is StoreError {
+  return error instanceof StoreError &&
+    (error.code === "write-failed" || error.code === "unstorable");
+}
+
+function failed(error: unknown): unknown {
+  const told = storeFailure(error);
+  return told instanceof ControlError
+    ? new Ended("failed", told.message)
+    : error;
+}
