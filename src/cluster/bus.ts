@@ -14,6 +14,9 @@ const CONNECT_MS = 5000;
 const FIRST_RETRY_MS = 200;
 const LONGEST_RETRY_MS = 5000;
 
+/** One that a new process takes over from has its name for a moment; so often it is a mistake. */
+const NAMESAKES = 30;
+
 /** How long answers are waited for. */
 export const ANSWER_MS = 1000;
 
@@ -49,6 +52,8 @@ export interface BusEvents {
   down(reason: string): void;
   memberCame(node: string): void;
   memberLeft(node: string): void;
+  /** Another proxy goes by the name of this one. */
+  nameTaken(node: string): void;
   unreached(name: string, who: readonly string[]): void;
   message(direction: "in" | "out"): void;
   /** All who were waited for have answered, after so many ms. */
@@ -84,6 +89,8 @@ export class Bus {
   #joined = false;
   #problem: string | null = "not connected yet";
   #told = false;
+  /** Signs of life by others with the name of this proxy. */
+  #namesakes = 0;
   #heardSelf = 0;
   #next = 1;
   #running: Promise<void> = Promise.resolve();
@@ -352,6 +359,9 @@ export class Bus {
 
   #heardBeat(beat: Beat): void {
     if (this.#members.beat(beat)) this.host.events.memberCame(beat.node);
+    if (beat.node === this.options.node && ++this.#namesakes === NAMESAKES) {
+      this.host.events.nameTaken(beat.node);
+    }
     const line = this.#line;
     if (!beat.hello || !line || !this.#joined) return;
     this.#beat(line, false);
@@ -393,7 +403,8 @@ export class Bus {
     if (!waiting) return this.#owed.paid(from, id);
     if (!waiting.pending.delete(from)) return;
     const node = this.#members.nameOf(from) ?? from;
-    if (failed === undefined) waiting.answers.set(node, result);
+    const name = waiting.answers.has(node) ? `${node} (${from})` : node;
+    if (failed === undefined) waiting.answers.set(name, result);
     else waiting.failed.push(`${node}: ${failed}`);
     if (waiting.pending.size === 0) waiting.done();
   }

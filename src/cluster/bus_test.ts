@@ -78,6 +78,7 @@ class Proxy {
         down: told("down"),
         memberCame: told("came"),
         memberLeft: told("left"),
+        nameTaken: told("taken"),
         unreached: told("unreached"),
         message: () => {},
         answered: () => {},
@@ -272,6 +273,23 @@ Deno.test("Bus: a proxy that is started again takes the place of what had its na
   assert.deepEqual([...answers.keys()], ["b"]);
   assert.deepEqual(again.handled, [KICK]);
   const closed = again.bus.close();
+  await pass(clock, ANSWER_MS);
+  await closed;
+});
+
+Deno.test("Bus: two of one name by mistake are both asked, and say so", async () => {
+  await using stage = await two();
+  const { hub, clock, a, b } = stage;
+  const double = new Proxy(hub, "b", clock);
+  await pass(clock, 40 * BEAT_MS);
+  assert.deepEqual(a.nodes(), ["b", "b"]);
+  const { answers, unreached } = await a.bus.ask(KICK);
+  assert.deepEqual([answers.size, unreached], [2, []]);
+  for (const { told } of [b, double]) {
+    assert.equal(told.filter((line) => line === "taken b").length, 1);
+  }
+  assert.ok(!a.told.includes("taken a"));
+  const closed = double.bus.close();
   await pass(clock, ANSWER_MS);
   await closed;
 });

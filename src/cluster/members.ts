@@ -32,8 +32,8 @@ export class Members {
 
   constructor(private readonly clock: Clock) {}
 
-  /** True for one that was not there. One of the same name that is older is gone. */
-  beat({ from: id, node, version, sessions, up }: Beat): boolean {
+  /** True for one that was not there. What had its name when it came is gone, unless it is heard again. */
+  beat({ from: id, node, version, sessions, up, hello }: Beat): boolean {
     const now = this.clock.now();
     const member = {
       id,
@@ -45,9 +45,7 @@ export class Members {
     };
     const known = this.#all.has(id);
     for (const other of this.#all.values()) {
-      if (other.node !== node || other.id === id) continue;
-      if (other.started > member.started) return false;
-      this.#all.delete(other.id);
+      if (hello && other.node === node) this.#all.delete(other.id);
     }
     this.#all.set(id, member);
     return !known;

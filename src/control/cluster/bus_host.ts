@@ -38,6 +38,7 @@ function busEvents({ log, metrics }: Parts): BusEvents {
     },
     memberCame: (node) => log.info("cluster_member_came", { node }),
     memberLeft: (node) => log.info("cluster_member_left", { node }),
+    nameTaken: (node) => log.warn("cluster_name_taken", { node }),
     unreached(request, who) {
       metrics.add("cluster_unreached", 1, request);
       log.warn("cluster_unreached", { request, who: who.join("; ") });
