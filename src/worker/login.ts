@@ -1,6 +1,4 @@
 import { DialFailed } from "../net/dial.ts";
-import type { RouteAnswer } from "../port/messages.ts";
-import type { LegSnapshot, WorkerSnapshot } from "../port/snapshot.ts";
 import {
   BackendFailure,
   type BackendVerdict,
@@ -27,6 +25,7 @@ import {
   observeStages,
   reportBridge,
 } from "./login_report.ts";
+import { confirmRoute, legOf, lookUp, waitOutHold } from "./login_route.ts";
 import { replay, Unavailable } from "./replay.ts";
 import type { Session } from "./session.ts";
 
@@ -185,100 +184,6 @@ function identify(core: WorkerCore, session: Session, login: Login): string {
   core.sessions.identify(session, account);
   session.unreported = true;
   return account;
-}
-
-/** The hold comes before the lookup: what is looked up must be true when the hold has ended. */
-async function waitOutHold(
-  core: WorkerCore,
-  session: Session,
-  attempt: Attempt,
-  account: string,
-): Promise<void> {
-  while (core.held.has(account)) {
-    session.stage = "hold";
-    attempt.trace?.tell("held");
-    try {
-      const { granted } = await attempt.interruptible(
-        core.port.call("hold", {
-          identifier: account,
-          listener: session.listener.name,
-          session: session.id,
-        }),
-      );
-      if (!granted) {
-        throw new Unavailable(
-          "too many logins of this account or listener are held already",
-        );
-      }
-    } catch (error) {
-      if (attempt.cancelled) {
-        core.port.notify("holdLeave", { session: session.id });
-      }
-      throw error;
-    }
-  }
-}
-
-async function lookUp(
-  core: WorkerCore,
-  session: Session,
-  attempt: Attempt,
-  account: string,
-): Promise<RouteAnswer> {
-  // A move ends sessions that may know where the account was, but none that still waits in a hold.
-  session.stage = "lookup";
-  const known = core.routes.get(account);
-  if (known) {
-    core.reporter.count("cache_hits");
-    return known;
-  }
-  for (;;) {
-    attempt.stale = false;
-    const answer = await attempt.interruptible(
-      core.port.call("lookup", { identifier: account }),
-    );
-    if ("refused" in answer) throw new Unavailable(answer.refused);
-    // An answer that was made before an invalidation may be posted behind it: ask again.
-    if (attempt.stale) continue;
-    core.routes.put(account, answer);
-    return answer;
-  }
-}
-
-function legOf(
-  snapshot: WorkerSnapshot,
-  route: RouteAnswer,
-  session: Session,
-): LegSnapshot {
-  const leg = snapshot.destinations[route.destination]
-    ?.legs[session.listener.protocol];
-  if (leg) return leg;
-  throw new Unavailable(
-    `destination ${route.destination} has no leg for ${session.listener.protocol}`,
-  );
-}
-
-/**
- * The mapping is looked at again right before the bridge when it may have changed meanwhile: an
- * account that has moved must not land on its old server.
- */
-async function confirmRoute(
-  core: WorkerCore,
-  session: Session,
-  attempt: Attempt,
-  account: string,
-  leg: LegSnapshot,
-): Promise<void> {
-  while (attempt.stale) {
-    attempt.stale = false;
-    const now = await lookUp(core, session, attempt, account);
-    const current = core.generation.snapshot.destinations[now.destination]
-      ?.legs[leg.protocol];
-    const same = now.destination === leg.destination &&
-      current?.host === leg.host && current.port === leg.port;
-    if (!same) attempt.cancel("moved");
-    attempt.check();
-  }
 }
 
 async function refused(
