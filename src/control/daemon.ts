@@ -32,6 +32,7 @@ import { Moves } from "./moves/moves.ts";
 import { Overrides } from "./overrides/overrides.ts";
 import type { Parts } from "./parts.ts";
 import { Plane, type Process } from "./plane.ts";
+import { readinessOf } from "./readiness.ts";
 import { runtimeControl } from "./runtime_control.ts";
 import { SelfMade } from "./self_made.ts";
 import type { StateDir } from "./state_dir.ts";
@@ -240,25 +241,11 @@ export class Daemon implements Process {
   }
 
   readiness(): Readiness {
-    const reasons = [
+    return readinessOf(this.parts, [
       ...this.inForce.served ? [] : ["listeners are not bound yet"],
       ...this.live.document() === null ? ["no configuration is loaded"] : [],
       ...this.#draining ? ["draining"] : [],
-    ];
-    // Another proxy would not do better: what it asks is the same.
-    const { serving, problem } = this.parts.store.health();
-    const notes = problem === null ? [] : [
-      serving
-        ? `the mapping store: ${problem}`
-        : `the mapping store cannot be asked: ${problem}`,
-    ];
-    const { problem: apart } = this.parts.cluster;
-    if (apart !== null) {
-      notes.push(
-        `the cluster bus does not work, this proxy is alone: ${apart}`,
-      );
-    }
-    return { ready: reasons.length === 0, reasons, notes };
+    ]);
   }
 
   /** SIGHUP: read files again. Answers how that went in a word; the log has the reason. */
