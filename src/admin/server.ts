@@ -6,6 +6,7 @@ import type { AdminToken } from "../config/tokens.ts";
 import type { AuditLog } from "../control/audit_log.ts";
 import { Authenticator } from "./auth.ts";
 import { createDispatch } from "./dispatch.ts";
+import { HttpsServer } from "./https.ts";
 import { type Detour, pass } from "./detour.ts";
 import { Lockout } from "./lockout.ts";
 import { routes } from "./routes.ts";
@@ -45,13 +46,12 @@ export interface AdminServer {
   readonly address: SocketAddress;
   /**
    * Requests from now on are judged by these. A new certificate is for new connections; requests under
-   * way are finished with the old one. A connection being set up at that moment may be reset, unless the
-   * kernel hands it over (`net.ipv4.tcp_migrate_req`).
+   * way are finished with the old one.
    */
   configure(settings: AdminSettings): void;
   /** Answer a request that came in another way; `peer` is the client's address. */
   answer(request: Request, peer: string): Promise<Response>;
-  /** Stops accepting and waits for the requests under way. */
+  /** Stops accepting and waits, within bounds, for the requests under way. */
   close(): Promise<void>;
 }
 
@@ -86,30 +86,22 @@ export function startAdmin(
       STREAMED.has(parseTarget(request.url).rawPath),
     );
 
-  const serve = (port: number) =>
-    Deno.serve({
-      hostname: bind.hostname,
-      port,
-      cert: settings.certPem,
-      key: settings.keyPem,
-      reusePort: true,
-      onListen: () => {},
-      onError: (error) => {
-        log({
-          level: "error",
-          event: "admin_internal_error",
-          fields: { error: String(error) },
-        });
-        return new Response("internal error\n", { status: 500 });
-      },
-    }, (request, { remoteAddr }) => answer(request, remoteAddr.hostname));
-
   if (bind.port !== options.shares) assertFree(bind);
-  let current = serve(bind.port);
-  const retired: Promise<void>[] = [];
-  const { hostname, port } = current.addr;
+  const server = new HttpsServer(
+    bind,
+    settings,
+    (request, { remoteAddr }) => answer(request, remoteAddr.hostname),
+    (error) => {
+      log({
+        level: "error",
+        event: "admin_internal_error",
+        fields: { error: String(error) },
+      });
+      return new Response("internal error\n", { status: 500 });
+    },
+  );
   return {
-    address: { hostname, port },
+    address: server.address,
     answer,
     configure(next) {
       const before = settings;
@@ -120,18 +112,11 @@ export function startAdmin(
         lockout = new Lockout(next.lockoutThreshold, next.lockoutDuration);
       }
       dispatch = dispatchOf(next);
-      const samePair = before.certPem === next.certPem &&
-        before.keyPem === next.keyPem;
-      if (samePair) return;
-      // A listener keeps its certificate for life, so a second one shares the port for a moment.
-      // Not awaited: the request that asked for the change is itself one that the old one finishes.
-      const old = current;
-      current = serve(port);
-      retired.push(old.shutdown());
+      server.replace(next);
     },
     async close() {
       closing.abort(new Error("the proxy is stopping"));
-      await Promise.all([...retired, current.shutdown()]);
+      await server.close();
     },
   };
 }

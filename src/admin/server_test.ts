@@ -2,10 +2,14 @@ import assert from "node:assert/strict";
 import { Authority, type Certificate } from "../../tests/support/certs.ts";
 import { noDetour } from "../../tests/support/nobody_takes_over.ts";
 import { FakeControl } from "../../tests/support/fake_control.ts";
+import { libc } from "../net/libc.ts";
 import type { LogLine } from "../port/messages.ts";
 import { MAIN_TOKEN, tokenDigest } from "../config/tokens.ts";
 import { AuditLog } from "../control/audit_log.ts";
 import { type AdminServer, startAdmin } from "./server.ts";
+
+// Loaded once for the process; a test must not be blamed for it.
+libc();
 
 const TOKEN = "0123456789abcdef0123456789abcdef";
 

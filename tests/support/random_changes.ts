@@ -16,17 +16,13 @@ export interface Ground {
   readonly certificates: readonly [Certificate, Certificate];
   /** The same mappings, by turns. */
   readonly mappingFiles: readonly [string, string];
-  /** Of requests of the management API, and what gives it another certificate. */
+  /** Of requests of the management API. */
   readonly turns: Turns;
   /** An account that nobody logs in as. */
   readonly account: string;
 }
 
-/**
- * One after the other, whoever asks. The management API gets another certificate with the listeners, and
- * a request whose connection is being set up at that moment is lost, which nobody could tell from a
- * change that is not answered.
- */
+/** One after the other, whoever asks: a request of the management API finds nobody there while that moves. */
 export class Turns {
   #last: Promise<unknown> = Promise.resolve();
 

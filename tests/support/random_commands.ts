@@ -107,9 +107,7 @@ export class RuntimeChanges extends Changes {
 
   async #commitCertificate(): Promise<void> {
     await this.#beginCertificate();
-    await this.ground.turns.take(() =>
-      this.#say("commit ssl cert main", /Success!/)
-    );
+    await this.#say("commit ssl cert main", /Success!/);
   }
 
   async #abortCertificate(): Promise<void> {
