@@ -1,7 +1,7 @@
 import type { Clock } from "../observe/clock.ts";
 import { type KnownMember, Members } from "./members.ts";
 import { type Answer, type Ask, type Beat, decode, encode } from "./message.ts";
-import { Owed, type Request } from "./owed.ts";
+import { type NumberedRequest, Owed, type Request } from "./owed.ts";
 import { BusFault, type BusLine, type BusTransport } from "./transport.ts";
 
 /** Between two signs of life. */
@@ -67,6 +67,7 @@ export interface BusOptions {
 }
 
 interface Waiting {
+  readonly request: NumberedRequest;
   readonly pending: Set<string>;
   readonly answers: Map<string, unknown>;
   readonly failed: string[];
@@ -155,9 +156,10 @@ export class Bus {
     { owed = false }: { readonly owed?: boolean } = {},
   ): Promise<Echo> {
     const id = this.#next++;
+    const numbered = { id, ...request };
     const line = this.#line;
     if (!line || !this.#joined) {
-      if (owed) this.#owed.add(null, id, request);
+      if (owed) this.#owed.add(null, numbered);
       const unreached = [`all other proxies: ${this.#problem}`];
       this.host.events.unreached(request.name, unreached);
       return { answers: new Map(), unreached };
@@ -169,6 +171,7 @@ export class Bus {
     );
     const { promise, resolve } = Promise.withResolvers<void>();
     const waiting: Waiting = {
+      request: numbered,
       pending: new Set(pending),
       answers: new Map(),
       failed: [],
@@ -190,7 +193,7 @@ export class Bus {
     const unreached = [...waiting.failed];
     for (const { id: to, node, age, isSilent } of members) {
       if (!isSilent && !waiting.pending.has(to)) continue;
-      if (owed) this.#owed.add(to, id, request);
+      if (owed) this.#owed.add(to, numbered);
       unreached.push(
         isSilent
           ? `${node}: silent for ${Math.round(age / 1000)} s`
@@ -244,9 +247,10 @@ export class Bus {
       joined();
       this.host.events.up();
       this.#beat(line, true);
-      for (const request of this.#owed.takeAll()) {
+      for (const request of this.#owed.takeUntold()) {
         void this.ask(request, { owed: true });
       }
+      for (const debt of this.#owed.of()) this.#tell(line, debt.to, debt);
       stopBeating = this.#keepBeating(line, lost.resolve);
       return await lost.promise;
     } finally {
@@ -288,6 +292,7 @@ export class Bus {
           return lost("it does not carry messages");
         }
         this.#beat(line, false);
+        this.#owed.retain(new Set(this.#members.list().map(({ id }) => id)));
         next();
       });
     };
@@ -318,15 +323,17 @@ export class Bus {
     );
   }
 
-  /** Ask without caring for the answer; one member, or all (null). */
-  #tell(line: BusLine, to: string | null, request: Request): void {
-    const message = encode({
+  /** Ask one member without waiting for it. */
+  #tell(line: BusLine, to: string, request: NumberedRequest): void {
+    const { id, name, argument } = request;
+    const message = {
       kind: "ask",
       from: this.#id,
-      id: this.#next++,
-      ...request,
-    });
-    void this.#send(line, message, to);
+      id,
+      name,
+      argument,
+    } as const;
+    void this.#send(line, encode(message), to);
   }
 
   async #send(line: BusLine, text: string, to: string | null = null) {
@@ -365,17 +372,20 @@ export class Bus {
     const line = this.#line;
     if (!beat.hello || !line || !this.#joined) return;
     this.#beat(line, false);
-    const requests = [
-      ...this.#owed.takeFor(beat.from),
-      ...this.host.briefing(),
-    ];
+    // What it is waited for was said before it listened.
+    const missed = [...this.#waiting.values()].flatMap((
+      { request, pending },
+    ) => pending.has(beat.from) ? [request] : []);
+    const briefing = this.host.briefing()
+      .map((request) => ({ id: this.#next++, ...request }));
+    const requests = [...this.#owed.of(beat.from), ...missed, ...briefing];
     for (const request of requests) this.#tell(line, beat.from, request);
   }
 
   #heardLeave(id: string): void {
     const node = this.#members.left(id);
     if (node === null) return;
-    this.#owed.forget(id);
+    this.#owed.retain(new Set(this.#members.list().map(({ id }) => id)));
     for (const waiting of this.#waiting.values()) {
       if (waiting.pending.delete(id) && waiting.pending.size === 0) {
         waiting.done();

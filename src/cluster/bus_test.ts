@@ -233,6 +233,40 @@ Deno.test("Bus: one that is cut off is not waited for, and does afterwards what 
   assert.deepEqual([...answers.keys()], ["b"]);
 });
 
+Deno.test("Bus: one that comes back while it is waited for hears what it is waited for", async () => {
+  await using stage = await two();
+  const { hub, clock, a, b } = stage;
+  hub.cutOff = b.line;
+  const asked = a.bus.ask(KICK, { owed: true });
+  await settle();
+  hub.lines.delete(b.line as never);
+  b.line!.lost("the connection broke");
+  await pass(clock, 300);
+  assert.equal(b.joins, 2);
+  assert.deepEqual((await asked).unreached, []);
+  assert.deepEqual(b.handled, [KICK]);
+});
+
+Deno.test("Bus: what is owed stays so until it is answered", async () => {
+  await using stage = await two();
+  const { hub, clock, a, b } = stage;
+  hub.cutOff = b.line;
+  const asked = a.bus.ask(KICK, { owed: true });
+  await pass(clock, ANSWER_MS);
+  assert.equal((await asked).unreached.length, 1);
+  const again = async () => {
+    hub.lines.delete(b.line as never);
+    b.line!.lost("the connection broke");
+    await pass(clock, 1000);
+  };
+  b.answer = () => new Promise(() => {});
+  await again();
+  b.answer = () => Promise.resolve(1);
+  await again();
+  await again();
+  assert.deepEqual(b.handled, [KICK, KICK]);
+});
+
 Deno.test("Bus: an answer that comes late is one", async () => {
   await using stage = await two();
   const { hub, clock, a, b } = stage;

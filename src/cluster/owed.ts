@@ -4,10 +4,14 @@ export interface Request {
   readonly argument: unknown;
 }
 
-interface Debt extends Request {
+/** A request by the number that its answer has. */
+export interface NumberedRequest extends Request {
+  readonly id: number;
+}
+
+interface Debt extends NumberedRequest {
   /** The member that did not answer; null: nobody was told. */
   readonly to: string | null;
-  readonly id: number;
 }
 
 /** More than this is made good in one. */
@@ -20,7 +24,7 @@ export class Owed {
   /** `amends`: what is asked in place of requests that are too many to keep. */
   constructor(private readonly amends: Request) {}
 
-  add(to: string | null, id: number, { name, argument }: Request): void {
+  add(to: string | null, { id, name, argument }: NumberedRequest): void {
     if (this.#debts.length >= MOST) {
       this.#debts = [{ to: null, id: 0, ...this.amends }];
     }
@@ -34,22 +38,27 @@ export class Owed {
     );
   }
 
-  /** It is gone for good. */
-  forget(to: string): void {
-    this.#debts = this.#debts.filter((debt) => debt.to !== to);
+  /** Only these are there still. */
+  retain(members: ReadonlySet<string>): void {
+    if (this.#debts.length === 0) return;
+    this.#debts = this.#debts.filter(({ to }) =>
+      to === null || members.has(to)
+    );
   }
 
-  /** What one member has not answered. */
-  takeFor(to: string): Request[] {
-    const taken = this.#debts.filter((debt) => debt.to === to);
-    this.forget(to);
-    return taken;
+  /** What one member, or any of them, has not answered; it stays owed until it is paid. */
+  of(to?: string): readonly (NumberedRequest & { readonly to: string })[] {
+    return this.#debts.flatMap((debt) =>
+      debt.to !== null && (to === undefined || debt.to === to)
+        ? [{ ...debt, to: debt.to }]
+        : []
+    );
   }
 
-  /** Everything, each request once. */
-  takeAll(): Request[] {
-    const byId = new Map(this.#debts.map((debt) => [debt.id, debt]));
-    this.#debts = [];
-    return [...byId.values()];
+  /** What nobody was told. */
+  takeUntold(): readonly Request[] {
+    const untold = this.#debts.filter(({ to }) => to === null);
+    this.#debts = this.#debts.filter(({ to }) => to !== null);
+    return untold.map(({ name, argument }) => ({ name, argument }));
   }
 }
