@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { TOKEN } from "../support/proxy_config.ts";
 import { ALICE, Stage } from "../support/stage.ts";
+import { until } from "../support/wait.ts";
 
 const CLIENTS = 100;
 const AT = "/config/listener/imap/max_connections";
@@ -41,9 +42,13 @@ Deno.test("100 clients that add one by GET, If-Match and PATCH lose no update", 
   assert.ok(collisions > 0);
   assert.equal((await session.transact("NOOP")).status, "OK");
 
-  const audits = proxy.log.filter(({ event, status }) =>
-    event === "audit" && status === 200
-  );
+  const audited = () =>
+    proxy.log.filter(({ event, status }) =>
+      event === "audit" && status === 200
+    );
+  // The log comes behind the answers.
+  await until("all lines", () => audited().length >= 1 + CLIENTS);
+  const audits = audited();
   assert.equal(audits.length, 1 + CLIENTS);
   const [, ...chain] = audits;
   for (const [i, entry] of chain.entries()) {

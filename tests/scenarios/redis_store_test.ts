@@ -6,6 +6,7 @@ import { RedisSource } from "../../src/store/redis/source.ts";
 import { RemoteStore } from "../../src/store/remote/store.ts";
 import { type Mapping, StoreError } from "../../src/store/store.ts";
 import { mappingStoreConformance } from "../conformance/mapping_store.ts";
+import { isConnected } from "../support/established.ts";
 import { freePorts } from "../support/ports.ts";
 import { Ground } from "../support/proxy_config.ts";
 import { RedisServer } from "../support/redis.ts";
@@ -209,6 +210,8 @@ needs(
       );
       await refused.close();
     }
+    // An attempt that hung in its handshake is ended a moment later.
+    await until("the end of all attempts", () => !isConnected(plain.port));
   },
 );
 
