@@ -81,10 +81,7 @@ Deno.test("Supervisor.apply changes nothing when one worker cannot prepare", asy
     ),
     /[Aa]ddress (already )?in use/,
   );
-  await assert.rejects(
-    Deno.connect({ hostname: "127.0.0.1", port: fresh! }),
-    Deno.errors.ConnectionRefused,
-  );
+  await refusing(fresh!);
   (await stand.login()).close();
   await plane.supervisor.apply(stand.snapshot(3, fresh!));
   await refusing(port);

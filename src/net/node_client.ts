@@ -3,6 +3,7 @@ import net from "node:net";
 import tls from "node:tls";
 import { isAddress } from "./address.ts";
 import { shutDown } from "./shut_down.ts";
+import { isVerificationError } from "./verification_error.ts";
 
 /** What such a library is given. */
 export type ClientSocket = net.Socket;
@@ -57,6 +58,10 @@ export function connectNode(
   });
 }
 
+function unverified(): ServerNotVerified {
+  return new ServerNotVerified("certificate could not be verified");
+}
+
 /**
  * TLS over a socket whose other end waits for it. Throws ServerNotVerified, the error of the handshake, or
  * the signal's reason.
@@ -92,7 +97,7 @@ export function secureNode(
       signal?.removeEventListener("abort", abort);
       secured.destroy();
       socket.destroy();
-      reject(error);
+      reject(isVerificationError(error) ? unverified() : error);
     };
     signal?.addEventListener("abort", abort, { once: true });
     secured.once("error", fail);
@@ -104,7 +109,7 @@ export function secureNode(
       // The runtime reports this also when verification failed; a fingerprint is there only after a
       // handshake that went through.
       if (!secured.getPeerCertificate()?.fingerprint256) {
-        return fail(new ServerNotVerified("certificate could not be verified"));
+        return fail(unverified());
       }
       signal?.removeEventListener("abort", abort);
       secured.removeAllListeners("error");

@@ -11,7 +11,11 @@ import { type ByteStream, isWriting } from "./byte_stream.ts";
 import { acceptFrom } from "./loopback.ts";
 import { NodeStream } from "./node_stream.ts";
 import { rememberPin } from "./pins.ts";
+import { isVerificationError } from "./verification_error.ts";
 import { revocationFault } from "./revocation.ts";
+
+/** What is known of a certificate that failed: the runtime does not say more. */
+const UNVERIFIED = "certificate could not be verified";
 
 /** The certificate of a backend is not the one that its leg asks for. */
 export class CertificateRefused extends Error {
@@ -58,7 +62,15 @@ function handshake(
     socket.once("connect", () => {
       socket.setNoDelay(true);
       const secured = tls.connect({ socket, ...optionsOf(leg) });
-      secured.once("error", reject);
+      secured.once(
+        "error",
+        (error) =>
+          reject(
+            isVerificationError(error)
+              ? new CertificateRefused(UNVERIFIED)
+              : error,
+          ),
+      );
       secured.once(
         "close",
         () => reject(new Error("closed during the TLS handshake")),
@@ -108,7 +120,7 @@ function faultOf(
   // only after a handshake that went through.
   const certificate = secured.getPeerCertificate();
   const fingerprint = certificate?.fingerprint256;
-  if (!fingerprint) return "certificate could not be verified";
+  if (!fingerprint) return UNVERIFIED;
   if ("caCerts" in trust) {
     const { revocations } = trust;
     return revocations ? revocationFault(certificate.raw, revocations) : null;
