@@ -166,7 +166,9 @@ needs(
         const { lists } = readRevocationLists(file, roots);
         const [{ serials }] = lists as [typeof lists[0]];
         const total = serials.values().reduce((sum, s) => sum + s.length, 0);
-        assert.equal(total, many.length * 16 + 20 + 1 + 1 + 2);
+        // A random serial number may begin with zeros, which are not kept.
+        const random = Math.ceil(bad.serial.replace(/^0+/, "").length / 2);
+        assert.equal(total, many.length * 16 + random + 1 + 1 + 2);
       }
     }
   },
