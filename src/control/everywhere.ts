@@ -88,6 +88,18 @@ function added(
   );
 }
 
+/** When more accounts change, everything that is known is forgotten rather than each of them. */
+export const MOST_FORGOTTEN = 10_000;
+
+/** Whom to forget when these accounts change: each of them, or with null everybody. */
+export function whomToForget(
+  accounts: readonly string[] | null,
+): readonly string[] | null {
+  return accounts !== null && accounts.length > MOST_FORGOTTEN
+    ? null
+    : accounts;
+}
+
 /** Once this resolves no worker routes these accounts, or any (null), by what was known before. */
 export async function forgetHere(
   { supervisor, predecessors }: Here,

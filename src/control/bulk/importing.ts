@@ -6,7 +6,8 @@ import { storeFailure } from "../accounts.ts";
 import { ControlError } from "../api.ts";
 import type { ImportReport, ImportRequest } from "../api_bulk.ts";
 import type { Parts } from "../parts.ts";
-import { forgetAccounts, MOST_FORGOTTEN, moveGround } from "../moves/ground.ts";
+import { MOST_FORGOTTEN } from "../everywhere.ts";
+import { forgetAccounts, moveGround } from "../moves/ground.ts";
 import { putBack } from "../moves/put_back.ts";
 import { type ReadRow, RowsReader } from "./rows_reader.ts";
 

@@ -5,6 +5,7 @@ import {
   evictEverywhere,
   forgetEverywhere,
   pinEverywhere,
+  whomToForget,
 } from "../everywhere.ts";
 import type { Parts } from "../parts.ts";
 import type { MoveGround } from "./relocation.ts";
@@ -14,9 +15,6 @@ const READ_AT_ONCE = 64;
 
 /** So many changes are given at once to a store that cannot take all or none of them. */
 const WRITTEN_AT_ONCE = 1000;
-
-/** When more accounts change, everything that is known is forgotten rather than each of them. */
-export const MOST_FORGOTTEN = 10_000;
 
 type GroundParts = Pick<
   Parts,
@@ -78,10 +76,7 @@ export async function forgetAccounts(
   accounts: readonly string[] | null,
   isCertain: boolean,
 ): Promise<void> {
-  const identifiers = accounts !== null && accounts.length > MOST_FORGOTTEN
-    ? null
-    : accounts;
-  await forgetEverywhere(parts, identifiers, isCertain);
+  await forgetEverywhere(parts, whomToForget(accounts), isCertain);
 }
 
 function* portions<T>(list: readonly T[], size: number): Generator<T[]> {

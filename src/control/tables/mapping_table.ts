@@ -10,15 +10,13 @@ import {
 } from "../accounts.ts";
 import { ControlError, type ControlPlane } from "../api.ts";
 import type { TableEntry } from "../api_tables.ts";
+import { whomToForget } from "../everywhere.ts";
 import type { Parts } from "../parts.ts";
 import type { Table } from "./table.ts";
 import type { Content } from "./versions.ts";
 
 /** Mappings read from the store in one go. */
 const PAGE = 1000;
-
-/** When more accounts change, workers forget all they know rather than each of them. */
-const MOST_FORGOTTEN = 10_000;
 
 /** The mapping store as a map: what is changed in force is written to the store itself, and is no override. */
 export class MappingTable implements Table {
@@ -102,7 +100,7 @@ export class MappingTable implements Table {
       await asked(store.writeAll(entries, {
         rest,
         async settle(changing) {
-          forgotten = changing.length > MOST_FORGOTTEN ? null : changing;
+          forgotten = whomToForget(changing);
           resume = resolver.suspend();
           await supervisor.ask("invalidate", { identifiers: forgotten });
         },
