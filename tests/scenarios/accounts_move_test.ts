@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { Disk } from "../support/disk.ts";
 import { FakeImapBackend, type Fault } from "../support/fake_imap_backend.ts";
 import { ImapClient } from "../support/imap_client.ts";
-import { Mailferry, run } from "../support/mailferry.ts";
+import { Mailferry } from "../support/mailferry.ts";
 import { destination, Ground } from "../support/proxy_config.ts";
 import { needs } from "../support/requirements.ts";
 import { login, Stage } from "../support/stage.ts";
@@ -313,18 +313,7 @@ Deno.test("ctl moves accounts, one with its aliases or a list, and undoes it", a
     mappings: { ann: "old" },
   });
   const { proxy } = stage;
-  const ctl = (...args: string[]) =>
-    run([
-      "ctl",
-      ...[
-        "--config",
-        proxy.configFile,
-        "--cacert",
-        proxy.ground.authority.file,
-      ],
-      ...["--address", proxy.adminUrl.slice("https://".length)],
-      ...args,
-    ]);
+  const ctl = (...args: string[]) => proxy.ctl(...args);
   const dry = await ctl(
     ...["accounts", "move", "ann", "--to", "new", "--dry-run", "--json"],
   );

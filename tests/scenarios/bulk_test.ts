@@ -1,6 +1,5 @@
 /** All mappings into the store and out of it, over the built file. */
 import assert from "node:assert/strict";
-import { run } from "../support/mailferry.ts";
 import { TOKEN } from "../support/proxy_config.ts";
 import { BOB, Stage } from "../support/stage.ts";
 import { until } from "../support/wait.ts";
@@ -212,18 +211,7 @@ Deno.test("a client that leaves in the middle of an import leaves nothing behind
 Deno.test("ctl imports a file and standard output takes the export, both without a bar where there is no terminal", async () => {
   await using stage = await Stage.create({ mappings: {} });
   const { proxy } = stage;
-  const ctl = (...args: string[]) =>
-    run([
-      "ctl",
-      ...[
-        "--config",
-        proxy.configFile,
-        "--cacert",
-        proxy.ground.authority.file,
-      ],
-      ...["--address", proxy.adminUrl.slice("https://".length)],
-      ...args,
-    ]);
+  const ctl = (...args: string[]) => proxy.ctl(...args);
   const rows = Array.from({ length: 50_000 }, (_, i) => `user${i}\tnew\n`);
   const file = `${proxy.ground.folder}/rows.tsv`;
   await Deno.writeTextFile(file, rows.join(""));

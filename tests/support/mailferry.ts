@@ -292,6 +292,17 @@ export class Mailferry implements AsyncDisposable {
     if (!response.ok) throw new Error(`PATCH ${path}: ${body}`);
   }
 
+  /** `mailferry ctl` against this proxy, run to its end. */
+  ctl(...args: string[]): Promise<Outcome> {
+    return run([
+      "ctl",
+      ...["--config", this.configFile],
+      ...["--cacert", this.ground.authority.file],
+      ...["--address", this.adminUrl.slice("https://".length)],
+      ...args,
+    ]);
+  }
+
   move(identifier: string, to: string): Promise<string> {
     const query = new URLSearchParams({ identifier, destination: to });
     return this.ask("PUT", `/mappings?${query}`);
