@@ -8,7 +8,11 @@ const CR = 13;
 export class Wire implements Disposable {
   #buffer = new Uint8Array(0);
 
-  constructor(readonly conn: Deno.Conn) {}
+  /** `seen` is told of all bytes as they are read. */
+  constructor(
+    readonly conn: Deno.Conn,
+    private readonly seen: (bytes: Uint8Array) => unknown = () => {},
+  ) {}
 
   /** Bytes read and not yet asked for. */
   get buffered(): number {
@@ -25,6 +29,16 @@ export class Wire implements Disposable {
         this.#buffer = this.#buffer.subarray(at + 1);
         return line;
       }
+      if (!await this.#more()) return null;
+    }
+  }
+
+  /** All up to the first `mark` (ASCII), that included; null when the stream ends before. */
+  async readThrough(mark: string): Promise<Uint8Array | null> {
+    for (let from = 0;;) {
+      const at = this.#find(mark, from);
+      if (at >= 0) return await this.readBytes(at + mark.length);
+      from = Math.max(0, this.#buffer.length - mark.length + 1);
       if (!await this.#more()) return null;
     }
   }
@@ -85,10 +99,20 @@ export class Wire implements Disposable {
     this.close();
   }
 
+  #find(mark: string, from: number): number {
+    const codes = encoder.encode(mark);
+    for (let at = from;; at++) {
+      at = this.#buffer.indexOf(codes[0]!, at);
+      if (at < 0) return -1;
+      if (codes.every((code, i) => this.#buffer[at + i] === code)) return at;
+    }
+  }
+
   async #more(): Promise<boolean> {
     const into = new Uint8Array(16384);
     const got = await this.conn.read(into).catch(() => null);
     if (got === null) return false;
+    this.seen(into.subarray(0, got));
     const grown = new Uint8Array(this.#buffer.length + got);
     grown.set(this.#buffer);
     grown.set(into.subarray(0, got), this.#buffer.length);
