@@ -10,7 +10,9 @@ import { isConnected } from "../support/established.ts";
 import { freePorts } from "../support/ports.ts";
 import { Ground } from "../support/proxy_config.ts";
 import { RedisServer } from "../support/redis.ts";
-import { needs } from "../support/requirements.ts";
+import { RedisCluster } from "../support/redis_cluster.ts";
+import { RedisSentinel } from "../support/redis_sentinel.ts";
+import { absent, needs } from "../support/requirements.ts";
 import { pause, until } from "../support/wait.ts";
 
 // The library is loaded once for all tests, and stays.
@@ -48,12 +50,12 @@ function openStore(
   });
 }
 
-async function underTest(server: RedisServer, url = server.url) {
-  const store = await openStore(url);
+async function underTest(server: RedisServer) {
+  const store = await openStore(server.url);
   assert.deepEqual(store.health(), { serving: true, problem: null });
   return {
     store,
-    reopen: () => openStore(url),
+    reopen: () => openStore(server.url),
     async [Symbol.asyncDispose]() {
       await store.close();
       await server[Symbol.asyncDispose]();
@@ -67,30 +69,81 @@ mappingStoreConformance(
   { programs: NEEDED },
 );
 
-/** One server that has all slots is a cluster to its clients. */
-async function cluster(): Promise<RedisServer> {
-  const server = await RedisServer.start({
-    settings: {
-      "cluster-enabled": "yes",
-      "cluster-announce-ip": "127.0.0.1",
-      "cluster-port": String(freePorts(1)[0]),
-    },
-  });
-  await server.ask("CLUSTER", "ADDSLOTSRANGE", "0", "16383");
-  await until(
-    "the cluster",
-    async () => /cluster_state:ok/.test(await server.ask("CLUSTER", "INFO")),
-  );
-  return server;
-}
+/** For all tests that leave it running. */
+let cluster: RedisCluster;
+
+Deno.test.beforeAll(async () => {
+  if (absent(NEEDED).length === 0) cluster = await RedisCluster.start(3);
+});
+Deno.test.afterAll(async () => {
+  await cluster?.[Symbol.asyncDispose]();
+});
 
 mappingStoreConformance(
   "RedisSource of a cluster",
   async () => {
-    const server = await cluster();
-    return underTest(server, server.url.replace("redis:", "redis+cluster:"));
+    for (const node of cluster.nodes) await node.ask("FLUSHALL");
+    const store = await openStore(cluster.url());
+    return {
+      store,
+      reopen: () => openStore(cluster.url()),
+      [Symbol.asyncDispose]: () => store.close(),
+    };
   },
   { programs: NEEDED },
+);
+
+needs(
+  NEEDED,
+  "RedisSource of a cluster goes on with the nodes that are there, and lists nothing rather than a part",
+  async () => {
+    await using cluster = await RedisCluster.start(3, {
+      settings: { "cluster-require-full-coverage": "no" },
+    });
+    const told: string[] = [];
+    const store = await openStore(cluster.url(), { told, timeout: 500 });
+    const names = Array.from({ length: 60 }, (_, i) => `user${i}`);
+    await store.write(new Map(names.map((name) => [name, "new"])));
+    const [first, second] = cluster.nodes as [RedisServer, RedisServer];
+    const there = new Map<string, RedisServer>();
+    for (const name of names) {
+      there.set(name, await cluster.nodeOf(`route:${name}`));
+    }
+    assert.equal(new Set(there.values()).size, 3);
+    const found = (name: string) =>
+      store.get(name).then(
+        (destination) => `${destination}`,
+        (error: StoreError) => error.code,
+      );
+    for (
+      const { node, away, back } of [
+        { node: first, away: () => first.kill(), back: () => first.run() },
+        {
+          node: second,
+          away: () => Promise.resolve(second.signal("SIGSTOP")),
+          back: () => Promise.resolve(second.signal("SIGCONT")),
+        },
+      ]
+    ) {
+      await away();
+      for (let round = 0; round < 3; round++) {
+        const answers = await Promise.all(names.map(found));
+        assert.deepEqual(
+          answers,
+          names.map((name) => there.get(name) === node ? "unavailable" : "new"),
+        );
+      }
+      await assert.rejects(store.list(null, 100), { code: "unavailable" });
+      assert.equal(store.health().serving, true);
+      await back();
+      await until("all of them", async () => {
+        const answers = await Promise.all(names.map(found));
+        return answers.every((answer) => answer === "new");
+      }, 30_000);
+    }
+    assert.deepEqual(told, []);
+    await store.close();
+  },
 );
 
 needs(
@@ -299,39 +352,16 @@ needs(
   NEEDED,
   "RedisSource follows the master that Sentinels name",
   async () => {
-    await using first = await RedisServer.start();
-    await using second = await RedisServer.start({
-      settings: { replicaof: `127.0.0.1 ${first.port}` },
-    });
-    await until("the copy", async () => {
-      return /master_link_status:up/.test(await second.ask("INFO"));
-    });
-    await using sentinel = await RedisServer.start({
-      mode: "sentinel",
-      settings: {
-        "sentinel monitor": `main 127.0.0.1 ${first.port} 1`,
-        "sentinel down-after-milliseconds": "main 60000",
-      },
-    });
-    await until(
-      "the Sentinel knows both",
-      async () =>
-        /num-slaves\n1\n/.test(
-          (await sentinel.ask("SENTINEL", "MASTER", "main")).replaceAll(
-            "\r",
-            "",
-          ),
-        ),
-      30_000,
-    );
+    await using redis = await RedisSentinel.start();
+    const { sentinel, servers: [first, second] } = redis;
     // One that nobody listens on comes first.
     const [dead] = freePorts(1);
     const store = await openStore(
-      `redis+sentinel://127.0.0.1:${dead},127.0.0.1:${sentinel.port}/main`,
+      redis.url(`127.0.0.1:${dead},127.0.0.1:${sentinel.port}`),
     );
     await store.set("alice", "old");
     assert.equal(await first.ask("GET", "route:alice"), "old");
-    await sentinel.ask("SENTINEL", "FAILOVER", "main");
+    await redis.failOver();
     await until(
       "the other is the master",
       async () =>

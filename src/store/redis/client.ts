@@ -7,8 +7,11 @@ import { Cluster, Redis } from "ioredis";
 /** To one server, or to all nodes of a cluster. */
 export type RedisClient = Redis | Cluster;
 
-/** One Sentinel that hangs must not use up the time of those that follow it, ms. */
-const SENTINEL_MS = 1000;
+/** One Sentinel, or node of a cluster, that hangs must not use up the time of those that follow it, ms. */
+const NEXT_MS = 1000;
+
+/** The connection to a node that says nothing for so long, ms, is given up with what it was asked. */
+const SILENT_NODE_MS = 10_000;
 
 /** A client that is not connected, and does not connect again by itself. */
 export function makeClient(
@@ -21,11 +24,12 @@ export function makeClient(
       lazyConnect: true,
       clusterRetryStrategy: () => null,
       enableReadyCheck: false,
-      slotsRefreshTimeout: CONNECT_MS,
+      slotsRefreshTimeout: NEXT_MS,
       // Names stay names, for certificates.
       dnsLookup: (name, done) => done(null, name),
       redisOptions: {
-        ...connection(roots),
+        ...connection(roots, undefined, CONNECT_MS),
+        socketTimeout: SILENT_NODE_MS,
         username: login.username,
         password: login.password,
       },
@@ -65,7 +69,7 @@ async function findMaster(
     const client = server(host, roots);
     // What went wrong is thrown, too.
     client.on("error", () => {});
-    const giveUp = setTimeout(() => client.disconnect(), SENTINEL_MS);
+    const giveUp = setTimeout(() => client.disconnect(), NEXT_MS);
     try {
       await client.connect();
       await logIn(client, sentinel);
@@ -105,19 +109,21 @@ function server(
   });
 }
 
+/** `limit`: how long connecting may take, ms, where nobody else watches it. */
 function connection(
   roots: readonly string[] | null,
   find?: Finder,
+  limit?: number,
 ) {
   return {
     Connector: class extends SocketConnector {
       /** The library gives it the options of its client. */
       constructor(options: unknown) {
         const { host, port } = options as RedisHost;
-        super(find ?? (() => Promise.resolve({ host, port })), roots);
+        super(find ?? (() => Promise.resolve({ host, port })), roots, limit);
       }
     },
-    // Whoever wants a connection has a limit of its own.
+    // The connector, or whoever wants a connection, has a limit of its own.
     connectTimeout: 0,
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,

@@ -22,12 +22,16 @@ export class SocketConnector extends AbstractConnector {
   constructor(
     private readonly find: Finder,
     private readonly trustRoots: readonly string[] | null,
+    /** How long connecting may take, ms; undefined: until `disconnect`. */
+    private readonly limit?: number,
   ) {
     super(0);
   }
 
   override async connect(): Promise<ClientSocket> {
-    const { signal } = this.#gone;
+    const signal = this.limit === undefined
+      ? this.#gone.signal
+      : AbortSignal.any([this.#gone.signal, AbortSignal.timeout(this.limit)]);
     const target = await this.find(signal);
     const socket = await connectNode(target, signal);
     if (this.trustRoots === null) return this.#socket = socket;

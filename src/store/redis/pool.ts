@@ -3,6 +3,7 @@ import { CONNECT_MS } from "../remote/source.ts";
 import { StoreError } from "../store.ts";
 import { connectClient, makeClient, type RedisClient } from "./client.ts";
 import { isAnswer, lost } from "./errors.ts";
+import { Cluster } from "ioredis";
 
 export interface RedisPoolOptions {
   readonly address: RedisAddress;
@@ -25,6 +26,7 @@ interface Line {
 /**
  * Connections to Redis, made when there is work for them. One on which something was not answered in
  * time, or that broke, is thrown away with all that was under way on it: nothing connects again by itself.
+ * Those to a cluster are kept as long as one of its nodes is there.
  */
 export class RedisPool {
   readonly #lines = new Set<Line>();
@@ -39,19 +41,25 @@ export class RedisPool {
   ): Promise<T> {
     signal.throwIfAborted();
     const line = this.#pick();
-    const retire = () => this.#retire(line);
-    signal.addEventListener("abort", retire, { once: true });
+    const { promise: givenUp, reject } = Promise.withResolvers<never>();
+    givenUp.catch(() => {});
+    const abort = () => {
+      if (isCluster(line)) reject(signal.reason);
+      else this.#retire(line);
+    };
+    signal.addEventListener("abort", abort, { once: true });
     line.underWay++;
     try {
       await line.ready;
-      return await ask(line.client);
+      return await Promise.race([ask(line.client), givenUp]);
     } catch (error) {
       if (line.isReady && isAnswer(error)) throw error;
-      retire();
+      if (isCluster(line)) throw lost(error);
+      this.#retire(line);
       throw lost(line.fault ?? error);
     } finally {
       line.underWay--;
-      signal.removeEventListener("abort", retire);
+      signal.removeEventListener("abort", abort);
     }
   }
 
@@ -112,4 +120,9 @@ export class RedisPool {
     this.#closing.add(line);
     line.client.disconnect();
   }
+}
+
+/** One node that is away, or hangs, takes nothing from the others. */
+function isCluster({ client, isReady }: Line): boolean {
+  return isReady && client instanceof Cluster && client.status === "ready";
 }

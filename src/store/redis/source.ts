@@ -16,6 +16,9 @@ export interface RedisSourceOptions {
   readonly trustRoots: () => readonly string[];
 }
 
+/** Names that no account has, enough of them for each node of a cluster to be asked for one. */
+const NOBODY_ANYWHERE = Array.from({ length: 32 }, (_, i) => " ".repeat(i));
+
 /** Commands of a client are answered in order, without waiting for each other. */
 const PIPELINED = 64;
 
@@ -24,6 +27,7 @@ export class RedisSource implements RemoteSource {
   readonly source = "redis";
   readonly writable = true;
   readonly parallel: number;
+  readonly isPartial: boolean;
   readonly #pool: RedisPool;
   readonly #prefix: string;
   readonly #hasSentinel: boolean;
@@ -35,6 +39,7 @@ export class RedisSource implements RemoteSource {
     this.#prefix = prefix;
     this.#hasSentinel = address.sentinel !== undefined;
     this.parallel = poolSize * PIPELINED;
+    this.isPartial = address.isCluster;
   }
 
   get(identifier: string, signal: AbortSignal): Promise<string | null> {
@@ -86,13 +91,14 @@ export class RedisSource implements RemoteSource {
     );
   }
 
-  /** Looks up the account without a name, which there is none of: with all rights and limits of a lookup. */
+  /** Looks up accounts that there are none of, with all rights and limits of a lookup. */
   async check(signal: AbortSignal): Promise<void> {
+    const nobody = this.isPartial ? NOBODY_ANYWHERE : [""];
     try {
-      await this.get("", signal);
+      await Promise.any(nobody.map((each) => this.get(each, signal)));
     } catch (error) {
-      if (error instanceof StoreError && error.code === "bad-data") return;
-      throw error;
+      const { errors } = error as AggregateError;
+      if (!errors.some((each) => each.code === "bad-data")) throw errors[0];
     }
   }
 

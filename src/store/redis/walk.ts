@@ -1,4 +1,4 @@
-import type { Mapping, MappingPage } from "../store.ts";
+import { type Mapping, type MappingPage, StoreError } from "../store.ts";
 import { isAnswer } from "./errors.ts";
 import { patternOf, type Place, writePlace } from "./keys.ts";
 import type { RedisClient } from "./client.ts";
@@ -66,15 +66,24 @@ export async function walk(
   return { mappings, next: null };
 }
 
-/** In an order that stays the same. */
+/** In an order that stays the same. Throws StoreError when one is missing, and some mappings with it. */
 function nodesOf(client: RedisClient): [string, Redis][] {
   if (!(client instanceof Cluster)) return [["", client]];
-  return client.nodes("master")
-    .map((node): [string, Redis] => [
+  const nodes = new Map(
+    client.nodes("master").map((node) => [
       `${node.options.host}:${node.options.port}`,
       node,
-    ])
-    .sort(([a], [b]) => a < b ? -1 : 1);
+    ]),
+  );
+  for (const [master] of client.slots.filter(Boolean)) {
+    if (master !== undefined && !nodes.has(master)) {
+      throw new StoreError(
+        "unavailable",
+        "a node of the cluster cannot be reached",
+      );
+    }
+  }
+  return [...nodes].sort(([a], [b]) => a < b ? -1 : 1);
 }
 
 /** Keys that hold no string, or that are gone by now, are no mappings. */

@@ -23,6 +23,8 @@ export interface RemoteSource {
   readonly writable: boolean;
   /** What `check` found wrong that lookups do without; null: nothing. */
   readonly problem?: string | null;
+  /** It is several servers, so that what one request fails with says nothing of others: see `check`. */
+  readonly isPartial?: boolean;
   /** So many requests may be under way at once; RemoteStore keeps others waiting. */
   readonly parallel: number;
   /** The destination; null or "" where there is none. */
@@ -38,7 +40,7 @@ export interface RemoteSource {
   ): Promise<MappingPage>;
   /** Why this could not be read back, beyond what no remote store takes; null: nothing. */
   unstorable?(identifier: string): string | null;
-  /** Succeeds where lookups would: connects, logs in, and asks what a lookup asks. */
+  /** Succeeds where lookups, or some of them, would: connects, logs in, and asks what a lookup asks. */
   check(signal: AbortSignal): Promise<void>;
   /** Close all connections now; requests under way fail, later ones connect anew. */
   drop(): void;

@@ -47,6 +47,8 @@ export class RemoteStore implements MappingStore {
   /** Changes whenever it goes down: what was under way before then says nothing about now. */
   #era = 0;
   #lastAnswer = -Infinity;
+  /** Whether it is, is being found out. */
+  #suspected = false;
   #cancelAttempt = () => {};
   #closed = false;
   readonly #writes = new WriteOrder();
@@ -214,11 +216,24 @@ export class RemoteStore implements MappingStore {
         const isDown = signal.aborted
           ? this.#lastAnswer <= sent
           : isLast && isUnavailable(error);
-        if (isDown) this.#goDown(error.message);
+        if (isDown) this.#suspect(error.message);
         else if (!isUnavailable(error)) this.#lastAnswer = clock.now();
       }
       throw error;
     }
+  }
+
+  /** Of several servers others may answer. */
+  #suspect(problem: string): void {
+    if (!this.remote.isPartial) return this.#goDown(problem);
+    if (this.#suspected) return;
+    this.#suspected = true;
+    const era = this.#era;
+    void this.#check(this.options.timeout()).then((found) => {
+      this.#suspected = false;
+      if (found === null || this.#closed || era !== this.#era) return;
+      this.#goDown(found);
+    });
   }
 
   #goDown(problem: string): void {

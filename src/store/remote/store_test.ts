@@ -11,6 +11,7 @@ class FakeSource implements RemoteSource {
   readonly source = "redis";
   readonly writable = true;
   readonly parallel = 2;
+  isPartial = false;
   /** What `check` says. */
   fault: StoreError | null = null;
   drops = 0;
@@ -168,6 +169,36 @@ Deno.test("RemoteStore fails a slow request alone while others are answered", as
   assert.equal(store.health().serving, true);
   assert.equal(source.drops, 0);
   assert.deepEqual(told, ["get answered", "get timeout"]);
+});
+
+Deno.test("RemoteStore of several servers is down when none of them answers", async () => {
+  const { clock, source, store, told } = await open();
+  source.isPartial = true;
+  const hanging = outcome(store.get("a"));
+  await settle();
+  clock.advance(LIMIT);
+  await settle();
+  assert.equal(await hanging, `no answer within ${LIMIT} ms`);
+  for (const _ of [1, 2]) {
+    const refused = outcome(store.get("b"));
+    await settle();
+    source.gets.pop()!.fail(unavailable("one is away"));
+    await settle();
+    source.gets.pop()!.fail(unavailable("one is away"));
+    assert.equal(await refused, "one is away");
+  }
+  assert.equal(store.health().serving, true);
+  assert.equal(source.drops, 0, "what others are asked goes on");
+  source.fault = unavailable("all are away");
+  const last = outcome(store.get("c"));
+  await settle();
+  source.gets.pop()!.fail(unavailable("one is away"));
+  await settle();
+  source.gets.pop()!.fail(unavailable("one is away"));
+  await last;
+  await settle();
+  assert.equal(store.health().problem, "all are away");
+  assert.equal(told.filter((each) => each.startsWith("down")).length, 1);
 });
 
 Deno.test("RemoteStore stays up for an answer that cannot be used", async () => {
