@@ -1,6 +1,14 @@
 /** `[http]` and `[[http.route]]`. */
 import { z } from "zod";
-import { duration, expected, key, oneOf, text, whole } from "./scalars.ts";
+import {
+  duration,
+  expected,
+  flag,
+  key,
+  oneOf,
+  text,
+  whole,
+} from "./scalars.ts";
 
 const filled = (what: string) => text(what, (value) => value.length > 0);
 
@@ -30,6 +38,11 @@ const extractSchema = z.object({
     unset: "required for `body`",
   }),
 });
+
+export type ExtractConfig = z.output<typeof extractSchema>;
+
+/** In a route this stands for the default destination, whatever its name. */
+export const DEFAULT_NAME = "default";
 
 const routeSchema = z.object({
   match: key(filled("a path pattern"), {
@@ -71,5 +84,9 @@ export const httpSchema = z.object({
   }),
   max_keepalive_requests: key(whole(1, 1_000_000_000).prefault(1000), {
     description: "Requests on one connection.",
+  }),
+  access_log: key(flag().prefault(false), {
+    description:
+      "Log a line `http_request` for each request, without its query and with the account shortened.",
   }),
 });

@@ -1,6 +1,12 @@
 /** The configuration as the control plane's parts want it. */
+import { DEFAULT_NAME, type ExtractConfig } from "../config/schema_http.ts";
 import type { Config } from "../config/schema.ts";
-import type { LimitsSnapshot, ProtocolName } from "../port/snapshot.ts";
+import type {
+  ExtractionSnapshot,
+  HttpSnapshot,
+  LimitsSnapshot,
+  ProtocolName,
+} from "../port/snapshot.ts";
 import type { ResolverSettings } from "../route/resolver.ts";
 import type { BreakerLeg, BreakerSettings } from "./breakers.ts";
 import type { LimitSettings } from "./limits.ts";
@@ -76,6 +82,46 @@ export function limitsSnapshot({ limits }: Config): LimitsSnapshot | undefined {
     logins,
     failures,
   };
+}
+
+/** What http listeners go by; undefined where there is none. */
+export function httpSnapshot(config: Config): HttpSnapshot | undefined {
+  const { http, listener, routing } = config;
+  const isServed = Object.values(listener)
+    .some(({ protocol }) => protocol === "http");
+  if (!isServed) return undefined;
+  const named = (name: string) =>
+    name === DEFAULT_NAME ? routing.default_destination : name;
+  return {
+    routes: http.route.map(({ match, destination, extract, fallback }) => ({
+      match,
+      ...(destination !== undefined && { destination: named(destination) }),
+      ...(extract !== undefined && { extract: extraction(extract) }),
+      ...(fallback !== undefined && { fallback: named(fallback) }),
+    })),
+    bodyExtractCap: http.body_extract_cap,
+    maxHeadSize: http.max_head_size,
+    relayIdle: http.relay_idle,
+    keepaliveTimeout: http.keepalive_timeout,
+    maxKeepaliveRequests: http.max_keepalive_requests,
+    accessLog: http.access_log,
+  };
+}
+
+/** The rules have seen to it that the key of each kind is there. */
+function extraction(
+  { from, param, header, regex }: ExtractConfig,
+): ExtractionSnapshot {
+  switch (from) {
+    case "authorization":
+      return { from };
+    case "query":
+      return { from, param: param! };
+    case "header":
+      return { from, header: header! };
+    case "body":
+      return { from, regex: regex! };
+  }
 }
 
 function protocolsOf(

@@ -18,7 +18,7 @@ import type {
   WorkerSnapshot,
 } from "../port/snapshot.ts";
 import { legName, type Served } from "./served.ts";
-import { limitsSnapshot } from "./settings.ts";
+import { httpSnapshot, limitsSnapshot } from "./settings.ts";
 import { accessOf } from "./tables/packed.ts";
 
 /** What a snapshot is made of besides the configuration. */
@@ -45,6 +45,7 @@ export interface SnapshotParts {
 export function buildSnapshot(parts: SnapshotParts): WorkerSnapshot {
   const { config, resources, stopped } = parts.served;
   const { server } = config;
+  const http = httpSnapshot(config);
   const limits = limitsSnapshot(config);
   return {
     generation: parts.generation,
@@ -62,6 +63,7 @@ export function buildSnapshot(parts: SnapshotParts): WorkerSnapshot {
       preauthTimeout: listener.preauth_timeout,
       maxAuthAttempts: listener.max_auth_attempts,
       ...(listener.route === "recipient" && { byRecipient: true as const }),
+      ...(listener.forwarded === "trust" && { trustsForwarded: true as const }),
     })),
     destinations: buildDestinations(parts),
     defaultDestination: config.routing.default_destination,
@@ -78,6 +80,7 @@ export function buildSnapshot(parts: SnapshotParts): WorkerSnapshot {
     connectRetries: server.backend_connect_retries,
     proxyTtl: server.proxy_ttl,
     ...recipientRouting(config),
+    ...(http && { http }),
     ...(limits && { limits }),
     ...pacing(parts),
   };
@@ -173,6 +176,7 @@ export function buildDestinations(
         sourceIps: destination.source_ips,
         hideAuthErrors: destination.hide_auth_errors,
         allowPlaintextAuth: destination.allow_plaintext_auth,
+        ...(destination.forwarded && { forwarded: true as const }),
         ...(!isReady && { closed: true as const }),
       }, rootOf);
     }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { DestinationTrust } from "../config/destination_trust.ts";
 import type { Resources } from "../config/resources.ts";
+import { httpSchema } from "../config/schema_http.ts";
 import { BASE, configOf } from "../config/testing.ts";
 import { packRanges } from "../net/cidr.ts";
 import { servedAsIs } from "./served.ts";
@@ -222,4 +223,58 @@ Deno.test("buildSnapshot gives listeners the ranges of the acls that they name",
   assert.equal(plain!.allow, undefined);
   assert.equal(plain!.deny, undefined);
   assert.deepEqual(plain!.proxyTrusted, []);
+});
+
+Deno.test("buildSnapshot says how http listeners route", () => {
+  assert.equal(build().http, undefined);
+  const config = configOf(
+    withOld('forwarded = true\nprotocol.http = {port = 443, tls = "implicit"}'),
+  );
+  const { imap } = config.listener;
+  const listener = {
+    imap: imap!,
+    web: { ...imap!, protocol: "http" as const, forwarded: "trust" as const },
+  };
+  const http = httpSchema.parse({
+    access_log: true,
+    route: [
+      { match: "/a", destination: "default" },
+      { match: "/b", extract: { from: "authorization" }, fallback: "new" },
+      { match: "/c", extract: { from: "query", param: "u" } },
+      { match: "/d", extract: { from: "header", header: "U" } },
+      {
+        match: "/e",
+        extract: { from: "body", regex: "(u)" },
+        fallback: "default",
+      },
+    ],
+  });
+  const snapshot = build(BASE, {
+    served: servedAsIs({ ...config, listener, http }, resources()),
+  });
+  assert.deepEqual(snapshot.http, {
+    routes: [
+      { match: "/a", destination: "old" },
+      { match: "/b", extract: { from: "authorization" }, fallback: "new" },
+      { match: "/c", extract: { from: "query", param: "u" } },
+      { match: "/d", extract: { from: "header", header: "U" } },
+      {
+        match: "/e",
+        extract: { from: "body", regex: "(u)" },
+        fallback: "old",
+      },
+    ],
+    bodyExtractCap: 65536,
+    maxHeadSize: 65536,
+    relayIdle: 60_000,
+    keepaliveTimeout: 75_000,
+    maxKeepaliveRequests: 1000,
+    accessLog: true,
+  });
+  assert.deepEqual(
+    snapshot.listeners.map(({ trustsForwarded }) => trustsForwarded),
+    [undefined, true],
+  );
+  assert.equal(snapshot.destinations["old"]!.legs.http!.forwarded, true);
+  assert.equal(snapshot.destinations["new"]!.legs.imap!.forwarded, undefined);
 });

@@ -53,6 +53,8 @@ export interface ListenerSnapshot {
   readonly maxAuthAttempts: number;
   /** smtp and lmtp: each recipient has a destination, in place of the bridge. */
   readonly byRecipient?: true;
+  /** http: what clients say of who they are forwarded for is passed on. */
+  readonly trustsForwarded?: true;
 }
 
 /** The certificates that one authority has revoked, as of one of its lists (RFC 5280 section 5). */
@@ -110,6 +112,8 @@ export interface LegSnapshot {
   readonly sourceIps: readonly string[];
   readonly hideAuthErrors: boolean;
   readonly allowPlaintextAuth: boolean;
+  /** http: the client's address is appended to Forwarded and X-Forwarded-For. */
+  readonly forwarded?: true;
   /** An administrator has closed it to new logins. */
   readonly closed?: true;
 }
@@ -174,6 +178,36 @@ export interface RecipientRouting {
   readonly ehlo: readonly string[];
 }
 
+/** Where an HTTP request names its account. */
+export type ExtractionSnapshot =
+  | { readonly from: "authorization" }
+  | { readonly from: "query"; readonly param: string }
+  | { readonly from: "header"; readonly header: string }
+  | { readonly from: "body"; readonly regex: string };
+
+/** One `[[http.route]]`; "default" is replaced by the name of the default destination. */
+export interface HttpRouteSnapshot {
+  /** Pattern of the path. */
+  readonly match: string;
+  /** Where all such requests go; absent where `extract` decides. */
+  readonly destination?: string;
+  readonly extract?: ExtractionSnapshot;
+  /** Where requests go that name no account. */
+  readonly fallback?: string;
+}
+
+/** `[http]`. */
+export interface HttpSnapshot {
+  readonly routes: readonly HttpRouteSnapshot[];
+  /** Bytes. */
+  readonly bodyExtractCap: number;
+  readonly maxHeadSize: number;
+  readonly relayIdle: number;
+  readonly keepaliveTimeout: number;
+  readonly maxKeepaliveRequests: number;
+  readonly accessLog: boolean;
+}
+
 /** What of `[limits]` a worker has to know: when to ask the control plane, which does the counting. */
 export interface LimitsSnapshot {
   readonly trustedNetworks: readonly string[];
@@ -212,6 +246,8 @@ export interface WorkerSnapshot {
   readonly proxyTtl: number;
   /** Absent where no listener routes by recipient. */
   readonly recipients?: RecipientRouting;
+  /** Absent without an http listener. */
+  readonly http?: HttpSnapshot;
   /** Absent where nothing is limited. */
   readonly limits?: LimitsSnapshot;
   /** How many a second this worker may let through, null for all; absent where none is set. */

@@ -1,4 +1,5 @@
 /** Base64 as SASL profiles carry it (RFC 4648 section 4), and base64url as tokens carry it (section 5). */
+import { textBytes } from "./text.ts";
 
 // One text for each value: full quartets, padding present, unused bits zero (RFC 4648 3.5).
 const CANONICAL =
@@ -12,21 +13,15 @@ export function encodeBase64(bytes: Uint8Array): string {
 
 /** Decode strictly; null for anything that `encodeBase64` would not have written. */
 export function decodeBase64(text: string): Uint8Array | null {
-  return CANONICAL.test(text) ? fromBinary(atob(text)) : null;
+  return CANONICAL.test(text) ? textBytes(atob(text)) : null;
 }
 
 /** Decode base64url, padded or not; null when it is none. */
 export function decodeBase64Url(text: string): Uint8Array | null {
   if (!URL_SAFE.test(text)) return null;
   try {
-    return fromBinary(atob(text.replaceAll("-", "+").replaceAll("_", "/")));
+    return textBytes(atob(text.replaceAll("-", "+").replaceAll("_", "/")));
   } catch {
     return null;
   }
-}
-
-function fromBinary(binary: string): Uint8Array {
-  const bytes = new Uint8Array(binary.length);
-  for (let at = 0; at < bytes.length; at++) bytes[at] = binary.charCodeAt(at);
-  return bytes;
 }

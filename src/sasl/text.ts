@@ -28,6 +28,13 @@ export function byteText(bytes: Uint8Array): string {
   return text;
 }
 
+/** The inverse of `byteText`; characters above U+00FF lose what does not fit. */
+export function textBytes(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length);
+  for (let at = 0; at < bytes.length; at++) bytes[at] = text.charCodeAt(at);
+  return bytes;
+}
+
 /** NUL or a line end: what would start another field or command where the text is replayed. */
 export function hasSeparator(text: string): boolean {
   return SEPARATOR.test(text);

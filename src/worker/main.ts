@@ -9,6 +9,7 @@ import type {
 } from "../port/messages.ts";
 import { watchLoop } from "../observe/loop_lag.ts";
 import { Port } from "../port/port.ts";
+import { readyForRoutes } from "../route/http_routes.ts";
 import { WorkerCore, type WorkerPort } from "./core.ts";
 import { reportChange, Serving } from "./serving.ts";
 import type { Session } from "./session.ts";
@@ -26,7 +27,8 @@ const port: WorkerPort = new Port<
   WorkerRequests,
   WorkerNotices
 >(self, {
-  prepare: (snapshot) => {
+  prepare: async (snapshot) => {
+    await readyForRoutes(snapshot.http?.routes ?? []);
     serving.prepare(snapshot);
     return null;
   },
