@@ -1,8 +1,9 @@
 /** A private Dovecot: own folder, own ports, users that the system does not know. */
 import type { Authority } from "./certs.ts";
+import { stop } from "./program.ts";
 import { PASSWORD, type Table } from "./proxy_config.ts";
-import { freePorts } from "./ports.ts";
-import { until, within } from "./wait.ts";
+import { answers, freePorts } from "./ports.ts";
+import { until } from "./wait.ts";
 
 /** What Dovecot calls a protocol, the service that listens for it, and its listeners. */
 interface Service {
@@ -198,17 +199,7 @@ export class Dovecot implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      this.process.kill("SIGTERM");
-    } catch {
-      // It has ended by itself, which its test has noticed.
-    }
-    try {
-      await within(`the end of ${this.options.name}`, this.process.status);
-    } catch {
-      this.process.kill("SIGKILL");
-      await this.process.status;
-    }
+    await stop(this.process);
   }
 }
 
@@ -293,15 +284,6 @@ service ${service} {
   }
 }
 `;
-}
-
-async function answers(port: number): Promise<boolean> {
-  try {
-    (await Deno.connect({ hostname: "127.0.0.1", port })).close();
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Mail processes do not run as root: give the mailbox to their user. */

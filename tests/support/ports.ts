@@ -24,3 +24,13 @@ export function freePorts(count: number): number[] {
 export function refusedPort(): number {
   return freePorts(1)[0]!;
 }
+
+/** Whether somebody takes connections at a port of this host. */
+export async function answers(port: number): Promise<boolean> {
+  try {
+    (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+    return true;
+  } catch {
+    return false;
+  }
+}

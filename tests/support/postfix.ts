@@ -1,8 +1,9 @@
 /** A private Postfix: own folder, own ports, passwords for submission by a Dovecot of its own. */
 import type { Authority } from "./certs.ts";
-import { freePorts } from "./ports.ts";
+import { answers, freePorts } from "./ports.ts";
+import { stop } from "./program.ts";
 import { PASSWORD, type Table } from "./proxy_config.ts";
-import { until, within } from "./wait.ts";
+import { until } from "./wait.ts";
 
 export interface PostfixOptions {
   readonly name: string;
@@ -98,13 +99,7 @@ export class Postfix implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await command("postfix", ["-c", `${this.folder}/etc`, "stop"])
       .catch(() => {});
-    this.dovecot.kill("SIGTERM");
-    try {
-      await within("the end of Dovecot", this.dovecot.status);
-    } catch {
-      this.dovecot.kill("SIGKILL");
-      await this.dovecot.status;
-    }
+    await stop(this.dovecot);
   }
 }
 
@@ -215,15 +210,6 @@ async function command(program: string, args: string[]): Promise<void> {
 function exists(path: string): boolean {
   try {
     return Deno.statSync(path).isSocket === true;
-  } catch {
-    return false;
-  }
-}
-
-async function answers(port: number): Promise<boolean> {
-  try {
-    (await Deno.connect({ hostname: "127.0.0.1", port })).close();
-    return true;
   } catch {
     return false;
   }
