@@ -5,7 +5,8 @@ set -eu
 
 packages="dovecot-imapd dovecot-pop3d dovecot-managesieved dovecot-submissiond dovecot-lmtpd haproxy nginx-full
   libnginx-mod-stream libnginx-mod-mail isync curl openssl postfix swaks sieve-connect socat python3 caddy
-  prometheus-haproxy-exporter python3-venv postgresql mariadb-server redis-server redis-tools"
+  prometheus-haproxy-exporter python3-venv postgresql mariadb-server redis-server redis-tools
+  cyrus-caldav nghttp2-client wrk"
 
 give_up() {
   echo "install_test_deps: $*" >&2

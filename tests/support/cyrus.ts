@@ -1,10 +1,10 @@
 /** A private Cyrus: JMAP over HTTP with TLS, own folder, own ports, accounts that come into being with their first message. */
 import type { Authority } from "./certs.ts";
 import { answers, freePorts } from "./ports.ts";
-import { output } from "./program.ts";
+import { output, stop } from "./program.ts";
 import { PASSWORD, type Table } from "./proxy_config.ts";
 import { SaslAuthd, type SaslLogin } from "./saslauthd.ts";
-import { until, within } from "./wait.ts";
+import { until } from "./wait.ts";
 
 export interface CyrusOptions {
   readonly name: string;
@@ -132,17 +132,7 @@ export class Cyrus implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      this.process.kill("SIGTERM");
-    } catch {
-      // It has ended by itself, which its test has noticed.
-    }
-    try {
-      await within("the end of Cyrus", this.process.status);
-    } catch {
-      this.process.kill("SIGKILL");
-      await this.process.status;
-    }
+    await stop(this.process);
     await this.passwords[Symbol.asyncDispose]();
   }
 }

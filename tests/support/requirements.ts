@@ -1,5 +1,6 @@
 /** Tests that need a program of the host: skipped by name where it is absent, a failure in CI. */
 
+import { cyrusPrograms } from "./cyrus.ts";
 import { postgresPrograms } from "./postgres.ts";
 
 function installed(program: string): boolean {
@@ -43,6 +44,7 @@ const SPECIAL: Record<string, () => boolean> = {
   mount: mayMount,
   schemathesis: () => isFile(schemathesis()),
   root: () => Deno.uid() === 0,
+  cyrus: () => cyrusPrograms.every(isFile),
   postgres: () => postgresPrograms() !== null && installed("psql"),
 };
 
