@@ -1,9 +1,9 @@
 /** A private nginx: a web server with TLS that takes PROXY headers, keeps what is uploaded and says what it saw. */
 import type { Authority } from "./certs.ts";
 import { freePorts } from "./ports.ts";
-import { output } from "./program.ts";
+import { output, stop } from "./program.ts";
 import type { Table } from "./proxy_config.ts";
-import { until, within } from "./wait.ts";
+import { until } from "./wait.ts";
 
 /** One line of its access log. */
 export interface Served {
@@ -127,17 +127,7 @@ export class Nginx implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      this.process.kill("SIGTERM");
-    } catch {
-      // It has ended by itself: its configuration was refused.
-    }
-    try {
-      await within("the end of nginx", this.process.status);
-    } catch {
-      this.process.kill("SIGKILL");
-      await this.process.status;
-    }
+    await stop(this.process);
   }
 }
 
