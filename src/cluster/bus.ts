@@ -1,5 +1,5 @@
 import type { Clock } from "../observe/clock.ts";
-import { type KnownMember, Members } from "./members.ts";
+import { type KnownMember, Members, SILENT_MS } from "./members.ts";
 import { type Answer, type Ask, type Beat, decode, encode } from "./message.ts";
 import { type NumberedRequest, Owed, type Request } from "./owed.ts";
 import { BusFault, type BusLine, type BusTransport } from "./transport.ts";
@@ -93,6 +93,7 @@ export class Bus {
   /** Signs of life by others with the name of this proxy. */
   #namesakes = 0;
   #heardSelf = 0;
+  #joinedAt = 0;
   #next = 1;
   #running: Promise<void> = Promise.resolve();
 
@@ -102,7 +103,7 @@ export class Bus {
     private readonly options: BusOptions,
   ) {
     this.#members = new Members(options.clock);
-    this.#owed = new Owed(host.amends);
+    this.#owed = new Owed(host.amends, options.clock);
     this.#started = options.clock.now();
   }
 
@@ -241,7 +242,7 @@ export class Bus {
     try {
       if (signal.aborted) return "closed";
       await this.host.joining();
-      this.#heardSelf = this.options.clock.now();
+      this.#heardSelf = this.#joinedAt = this.options.clock.now();
       this.#joined = true;
       this.#told = false;
       joined();
@@ -365,12 +366,20 @@ export class Bus {
   }
 
   #heardBeat(beat: Beat): void {
-    if (this.#members.beat(beat)) this.host.events.memberCame(beat.node);
+    const isNew = this.#members.beat(beat);
+    if (isNew) this.host.events.memberCame(beat.node);
     if (beat.node === this.options.node && ++this.#namesakes === NAMESAKES) {
       this.host.events.nameTaken(beat.node);
     }
     const line = this.#line;
-    if (!beat.hello || !line || !this.#joined) return;
+    if (!line || !this.#joined) return;
+    if (!beat.hello) {
+      for (const debt of this.#owed.overdue(beat.from)) {
+        this.#tell(line, beat.from, debt);
+      }
+      if (isNew && this.#wasDividedFrom(beat)) void this.host.joining();
+      return;
+    }
     this.#beat(line, false);
     // What it is waited for was said before it listened.
     const missed = [...this.#waiting.values()].flatMap((
@@ -380,6 +389,18 @@ export class Bus {
       .map((request) => ({ id: this.#next++, ...request }));
     const requests = [...this.#owed.of(beat.from), ...missed, ...briefing];
     for (const request of requests) this.#tell(line, beat.from, request);
+  }
+
+  /**
+   * Whether one that is new here has been there for long: the servers of the bus did not hear each other,
+   * which nobody noticed who is connected to one of them, and neither has told the other what it did.
+   */
+  #wasDividedFrom({ from, node, up }: Beat): boolean {
+    const here = this.options.clock.now() - this.#joinedAt;
+    const hasNamesake = this.#members.list().some((other) =>
+      other.node === node && other.id !== from
+    );
+    return Math.min(here, up) > SILENT_MS && !hasNamesake;
   }
 
   #heardLeave(id: string): void {

@@ -14,6 +14,8 @@ class Hub {
   hangs = false;
   /** Does not get what is published. */
   cutOff: LineEvents | null = null;
+  /** Hears itself alone, and nobody else hears it, as where the servers of a bus are divided. */
+  divided: LineEvents | null = null;
 
   transport(taken: (events: LineEvents) => void = () => {}): BusTransport {
     return {
@@ -27,7 +29,9 @@ class Hub {
             if (!this.lines.has(line)) return Promise.reject(new BusFault("x"));
             if (this.hangs) return new Promise(() => {});
             for (const each of this.lines) {
-              if (each !== this.cutOff && each.channels.includes(channel)) {
+              const isHeard = each !== this.cutOff &&
+                (each === this.divided) === (line === this.divided);
+              if (isHeard && each.channels.includes(channel)) {
                 each.message(text);
               }
             }
@@ -265,6 +269,38 @@ Deno.test("Bus: what is owed stays so until it is answered", async () => {
   await again();
   await again();
   assert.deepEqual(b.handled, [KICK, KICK]);
+});
+
+Deno.test("Bus: one that was divided from the others without noticing does what it missed", async () => {
+  await using stage = await two();
+  const { hub, clock, a, b } = stage;
+  hub.divided = b.line;
+  const asked = a.bus.ask(KICK, { owed: true });
+  await pass(clock, ANSWER_MS);
+  assert.equal((await asked).unreached.length, 1);
+  await pass(clock, SILENT_MS + BEAT_MS);
+  assert.deepEqual(a.nodes(), ["b silent"]);
+  assert.equal(b.bus.problem, null, "it hears itself");
+  hub.divided = null;
+  await pass(clock, BEAT_MS);
+  assert.deepEqual(b.handled, [KICK]);
+  await pass(clock, 10 * SILENT_MS);
+  assert.deepEqual(b.handled, [KICK], "once is enough");
+  assert.deepEqual([a.joins, b.joins], [1, 1]);
+});
+
+Deno.test("Bus: those who were divided for so long that they do not know each other forget what they know", async () => {
+  await using stage = await two();
+  const { hub, clock, a, b } = stage;
+  hub.divided = b.line;
+  await pass(clock, FORGOTTEN_MS + 2 * BEAT_MS);
+  assert.deepEqual(a.nodes(), []);
+  hub.divided = null;
+  await pass(clock, BEAT_MS);
+  assert.deepEqual(a.nodes(), ["b"]);
+  assert.deepEqual([a.joins, b.joins], [2, 2]);
+  await pass(clock, 10 * BEAT_MS);
+  assert.deepEqual([a.joins, b.joins], [2, 2]);
 });
 
 Deno.test("Bus: an answer that comes late is one", async () => {

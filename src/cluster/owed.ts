@@ -1,3 +1,5 @@
+import type { Clock } from "../observe/clock.ts";
+
 /** Something that is asked of the others. */
 export interface Request {
   readonly name: string;
@@ -12,23 +14,32 @@ export interface NumberedRequest extends Request {
 interface Debt extends NumberedRequest {
   /** The member that did not answer; null: nobody was told. */
   readonly to: string | null;
+  /** When it was told last. */
+  told: number;
 }
 
 /** More than this is made good in one. */
 const MOST = 1000;
+
+/** One that is heard and has not answered after so long, ms, may not have heard what it was told. */
+const AGAIN_MS = 5000;
 
 /** What others have not been told, or have not answered: they are told when they, or the bus, are back. */
 export class Owed {
   #debts: Debt[] = [];
 
   /** `amends`: what is asked in place of requests that are too many to keep. */
-  constructor(private readonly amends: Request) {}
+  constructor(
+    private readonly amends: Request,
+    private readonly clock: Clock,
+  ) {}
 
   add(to: string | null, { id, name, argument }: NumberedRequest): void {
+    const told = this.clock.now();
     if (this.#debts.length >= MOST) {
-      this.#debts = [{ to: null, id: 0, ...this.amends }];
+      this.#debts = [{ to: null, told, id: 0, ...this.amends }];
     }
-    this.#debts.push({ to, id, name, argument });
+    this.#debts.push({ to, told, id, name, argument });
   }
 
   /** It answered after all. */
@@ -48,11 +59,23 @@ export class Owed {
 
   /** What one member, or any of them, has not answered; it stays owed until it is paid. */
   of(to?: string): readonly (NumberedRequest & { readonly to: string })[] {
-    return this.#debts.flatMap((debt) =>
-      debt.to !== null && (to === undefined || debt.to === to)
-        ? [{ ...debt, to: debt.to }]
-        : []
-    );
+    return this.#tell((debt) => to === undefined || debt.to === to);
+  }
+
+  /** The same for one that is heard, which needs no telling again so soon. */
+  overdue(to: string): readonly NumberedRequest[] {
+    const before = this.clock.now() - AGAIN_MS;
+    return this.#tell((debt) => debt.to === to && debt.told <= before);
+  }
+
+  #tell(which: (debt: Debt) => boolean) {
+    const now = this.clock.now();
+    return this.#debts.flatMap((debt) => {
+      const { to } = debt;
+      if (to === null || !which(debt)) return [];
+      debt.told = now;
+      return [{ ...debt, to }];
+    });
   }
 
   /** What nobody was told. */
