@@ -1,5 +1,6 @@
 import type { Config } from "../config/schema.ts";
 import { systemClock } from "../observe/clock.ts";
+import { SharedTimers } from "../observe/shared_timers.ts";
 import type { Log } from "../observe/log.ts";
 import { Metrics } from "../observe/metrics.ts";
 import { Resolver } from "../route/resolver.ts";
@@ -113,7 +114,7 @@ export function assemble(
         destination,
       });
     },
-  }, systemClock);
+  }, new SharedTimers());
   const registry = new SessionRegistry(
     (record) => {
       metrics.add("sessions_ended", 1, record.protocol, record.reason);

@@ -4,7 +4,7 @@ import type { Env } from "../../config/environment.ts";
 import { mappingTargetFault } from "../../config/mapping_targets.ts";
 import type { Config } from "../../config/schema.ts";
 import { readTrustRoots } from "../../net/trust_roots.ts";
-import { systemClock } from "../../observe/clock.ts";
+import { SharedTimers } from "../../observe/shared_timers.ts";
 import type { Log } from "../../observe/log.ts";
 import { normalizeIdentifier } from "../../route/identifier.ts";
 import { openMappingStore } from "../../store/open.ts";
@@ -49,7 +49,7 @@ export async function openStore(
     lookupTimeout: () => targets.config.mapping.lookup_timeout,
     trustRoots: () => readTrustRoots(env),
     events: remoteEvents(mapping.source, log, parts),
-    clock: systemClock,
+    clock: new SharedTimers(),
   });
   return { store, targets };
 }

@@ -171,9 +171,8 @@ export class RemoteStore implements MappingStore {
   ): Promise<T> {
     const { clock, events, timeout } = this.options;
     const limit = timeout() * Math.ceil(changes / CHANGES_A_TIMEOUT);
-    const late = new StoreError("unavailable", `no answer within ${limit} ms`);
     const deadline = new AbortController();
-    const cancel = clock.after(limit, () => deadline.abort(late));
+    const cancel = clock.after(limit, () => deadline.abort(late(limit)));
     const { signal } = deadline;
     const attempt = (isLast: boolean) =>
       this.#attempt(operation, run, signal, isLast);
@@ -185,7 +184,8 @@ export class RemoteStore implements MappingStore {
       });
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
-      const reason = error === late ? "timeout" : failureOf(error);
+      const isLate = error === signal.reason;
+      const reason = isLate ? "timeout" : failureOf(error);
       events.failed(operation, reason);
       throw error;
     } finally {
@@ -270,11 +270,7 @@ export class RemoteStore implements MappingStore {
   async #check(limit: number): Promise<string | null> {
     const { clock } = this.options;
     const deadline = new AbortController();
-    const cancel = clock.after(limit, () => {
-      deadline.abort(
-        new StoreError("unavailable", `no answer within ${limit} ms`),
-      );
-    });
+    const cancel = clock.after(limit, () => deadline.abort(late(limit)));
     try {
       await orAborted(this.remote.check(deadline.signal), deadline.signal);
       this.#lastAnswer = clock.now();
@@ -285,6 +281,11 @@ export class RemoteStore implements MappingStore {
       cancel();
     }
   }
+}
+
+/** Made only where it is thrown: its stack costs more than a lookup. */
+function late(limit: number): StoreError {
+  return new StoreError("unavailable", `no answer within ${limit} ms`);
 }
 
 function cannotBeAsked(problem: string): StoreError {
