@@ -42,6 +42,10 @@ export interface Sizes {
   wrongNames: number;
   randomNames: number;
   halfway: number;
+  /** Logins that hit, and as many that miss. */
+  lookups: number;
+  /** In half of which the store hangs. */
+  windows: number;
 }
 
 export const GIB = 1 << 30;
@@ -57,6 +61,8 @@ export const FULL: Sizes = {
   wrongNames: 10_000,
   randomNames: 20_000,
   halfway: 10_000,
+  lookups: 3000,
+  windows: 8,
 };
 
 export const QUICK: Sizes = {
@@ -67,6 +73,8 @@ export const QUICK: Sizes = {
   wrongNames: 1000,
   randomNames: 2000,
   halfway: 1000,
+  lookups: 500,
+  windows: 2,
 };
 
 /** One subject in one round. */

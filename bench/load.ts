@@ -37,6 +37,12 @@ export type Job =
       names: "wrong" | "random";
     }
     | { task: "halfway"; count: number; parallel: number }
+    /** One login of a cached account and one of a new one, in turns. */
+    | { task: "lookups"; count: number }
+    /** Logins of cached accounts, one at a time, for so long in each window; every other one is of the other kind. */
+    | { task: "windows"; windows: number; ms: number }
+    /** Logins a second of new accounts, those before `from` left out, until it is ended. */
+    | { task: "uncached"; rate: number; from: number }
   );
 
 /** What a step reports; the keys depend on the task. */
@@ -48,10 +54,10 @@ export interface LoadEvent {
 const stdin = Deno.stdin.readable.pipeThrough(new TextDecoderStream())
   .getReader();
 
-/** Reports, then waits until the runner has read its figures. */
-async function report(event: LoadEvent): Promise<void> {
+/** Reports, then waits until the runner has read its figures; false: it wants no more. */
+async function report(event: LoadEvent): Promise<boolean> {
   console.log(JSON.stringify(event));
-  await stdin.read();
+  return !(await stdin.read()).done;
 }
 
 /** `count` runs of `work`, `parallel` at once; errors are counted. */
@@ -88,6 +94,22 @@ function percentile(values: number[], part: number): number {
 /** Few accounts, so that their routes are cached after the warm-up. */
 const user = (index: number) => `user${index % 50}@example.com`;
 
+/** An account that the proxy has not heard of, as long as no index comes twice. */
+const newcomer = (index: number) => `new${index}@example.com`;
+
+/** The ms from the SYN to the OK of a login, which is then ended. */
+async function timeLogin(target: Target, account: string): Promise<number> {
+  const start = performance.now();
+  const wire = await login(target, account);
+  const taken = performance.now() - start;
+  try {
+    await DIALOGUES[target.protocol].logout(wire);
+  } finally {
+    wire.close();
+  }
+  return taken;
+}
+
 async function openSessions(target: Target, count: number): Promise<Wire[]> {
   const wires: Wire[] = [];
   const { failed, error } = await times(count, 32, async (index) => {
@@ -123,14 +145,7 @@ async function run(job: Job): Promise<void> {
       const taken: number[] = [];
       await report({ event: "ready" });
       const result = await times(job.count, job.parallel, async (index) => {
-        const start = performance.now();
-        const wire = await login(target, user(index));
-        taken.push(performance.now() - start);
-        try {
-          await DIALOGUES[target.protocol].logout(wire);
-        } finally {
-          wire.close();
-        }
+        taken.push(await timeLogin(target, user(index)));
       });
       await report({
         event: "done",
@@ -228,6 +243,66 @@ async function run(job: Job): Promise<void> {
       await report({ event: "done", ...result });
       return;
     }
+    case "lookups": {
+      const hit: number[] = [];
+      const miss: number[] = [];
+      await report({ event: "ready" });
+      for (let i = 0; i < job.count; i++) {
+        hit.push(await timeLogin(target, user(i)));
+        miss.push(await timeLogin(target, newcomer(i)));
+      }
+      await report({
+        event: "done",
+        hitP50: percentile(hit, 0.5),
+        hitP99: percentile(hit, 0.99),
+        missP50: percentile(miss, 0.5),
+        missP99: percentile(miss, 0.99),
+      });
+      return;
+    }
+    case "windows": {
+      const taken: [even: number[], odd: number[]] = [[], []];
+      for (let i = 0; i < job.windows; i++) {
+        await report({ event: "ready" });
+        const end = performance.now() + job.ms;
+        while (performance.now() < end) {
+          taken[i % 2]?.push(await timeLogin(target, user(i)));
+        }
+      }
+      const [even, odd] = taken;
+      await report({
+        event: "done",
+        odd: odd.length,
+        evenP50: percentile(even, 0.5),
+        evenP99: percentile(even, 0.99),
+        oddP50: percentile(odd, 0.5),
+        oddP99: percentile(odd, 0.99),
+      });
+      return;
+    }
+    case "uncached":
+      return await keepComing(job.target, job.rate, job.from);
+  }
+}
+
+/** Begins logins whether those before have ended or not; each step reports what ended in it. */
+async function keepComing(target: Target, rate: number, from: number) {
+  let next = from;
+  let step = { done: 0, failed: 0, longest: 0 };
+  const one = async () => {
+    const start = performance.now();
+    await timeLogin(target, newcomer(next++)).then(
+      () => step.done++,
+      () => step.failed++,
+    );
+    step.longest = Math.max(step.longest, performance.now() - start);
+  };
+  setInterval(() => void one(), 1000 / rate);
+  let isWanted = true;
+  while (isWanted) {
+    const before = step;
+    step = { done: 0, failed: 0, longest: 0 };
+    isWanted = await report({ event: "step", ...before });
   }
 }
 

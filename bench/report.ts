@@ -111,7 +111,25 @@ function verdicts(results: Results, sizes: Sizes, soak: boolean): Verdict[] {
       limit: soak ? 60 : 20,
     });
   }
-  return [...list, ...protocolVerdicts(results)];
+  return [...list, ...protocolVerdicts(results), ...storeVerdicts(results)];
+}
+
+/** What logins have to reach with mappings in Redis on the same host. */
+function storeVerdicts(results: Results): Verdict[] {
+  const own = "mailferry-implicit";
+  return [{
+    title: "login whose lookup asks Redis: ms over a cached one",
+    value: median(results, own, "missAdded"),
+    limit: 1,
+  }, {
+    title: "cached login while Redis hangs: p99 to that before",
+    value: median(results, own, "hangRatio"),
+    limit: 1.1,
+  }, {
+    title: "logins of new accounts failed while Redis hangs",
+    value: worst(results, own, "hangFailed"),
+    limit: 0,
+  }];
 }
 
 /** What the protocols have to reach beside IMAP, and beside nginx's mail module. */

@@ -16,6 +16,7 @@ import {
 } from "./bench.ts";
 import { abuse, idle, stalled } from "./memory_rows.ts";
 import { mail, protocols, proxy } from "./protocol_rows.ts";
+import { stores } from "./store_rows.ts";
 import { bulk, logins, roundtrips, startup } from "./speed_rows.ts";
 import {
   type BackendPorts,
@@ -37,6 +38,7 @@ const GROUPS: readonly Group[] = [
   protocols,
   proxy,
   mail,
+  stores,
   idle,
   stalled,
   abuse,

@@ -32,6 +32,8 @@ export interface Scene {
   proxyHeader?: boolean;
   /** Two certificates rather than one: mailferry then picks by name. */
   pickByName?: boolean;
+  /** Port of a redis-server that mailferry has its mappings from, rather than from a file. */
+  redis?: number;
   /** The executable. */
   mailferry: string;
 }
@@ -69,6 +71,15 @@ key = "${certificates.backendKey}"
   const proxyHeader = `proxy_protocol = "required"
 proxy_trusted = ["127.0.0.0/8"]
 `;
+  const source = scene.redis === undefined
+    ? `source = "file"
+
+[mapping.file]
+path = "${folder}/mapping.txt"`
+    : `source = "redis"
+
+[mapping.redis]
+url = "redis://127.0.0.1:${scene.redis}"`;
   const inClear = `[capabilities.${protocol}]
 allow_plain_auth_without_tls = true
 `;
@@ -105,10 +116,7 @@ tls = "${plain ? "plain" : "implicit"}"
 default_destination = "backend"
 
 [mapping]
-source = "file"
-
-[mapping.file]
-path = "${folder}/mapping.txt"
+${source}
 `,
   );
   return start(
