@@ -48,6 +48,16 @@ export class LineReader {
     return this.#end - this.#start;
   }
 
+  /** The bytes that wait, not consumed. Holds until the reader is used again. */
+  get view(): Uint8Array {
+    return this.#buffer.subarray(this.#start, this.#end);
+  }
+
+  /** One more read, behind what waits; false at the end of the stream. */
+  more(): Promise<boolean> {
+    return this.#fill();
+  }
+
   /**
    * The next line of at most `limit` bytes, terminator not counted; null when the stream ended
    * (an unfinished line is dropped). Throws LineTooLong.
@@ -97,7 +107,7 @@ export class LineReader {
   async waiting(size: number): Promise<Uint8Array | null> {
     this.resize(size);
     if (this.buffered === 0 && !await this.#fill()) return null;
-    return this.#buffer.subarray(this.#start, this.#end);
+    return this.view;
   }
 
   /** Consume bytes that wait. */
@@ -173,7 +183,7 @@ export class LineReader {
   }
 
   #makeRoom(): void {
-    const kept = this.#buffer.subarray(this.#start, this.#end);
+    const kept = this.view;
     if (kept.length * 2 <= this.#buffer.length) {
       this.#buffer.copyWithin(0, this.#start, this.#end);
     } else {

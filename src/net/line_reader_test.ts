@@ -223,3 +223,15 @@ Deno.test("waiting shows what is there until it is skipped, in a buffer that is 
   reader.skip(1);
   assert.equal(await reader.waiting(8192), null);
 });
+
+Deno.test("LineReader.more reads on behind what waits, and view shows it without taking it", async () => {
+  const reader = readerOf("one\r\ntwo", () => 5);
+  assert.equal(reader.view.length, 0);
+  assert.equal(await reader.more(), true);
+  assert.equal(text(reader.view), "one\r\n");
+  reader.skip(2);
+  assert.equal(await reader.more(), true);
+  assert.equal(text(reader.view), "e\r\ntwo");
+  assert.equal(await reader.more(), false);
+  assert.equal(text(reader.view), "e\r\ntwo", "the end takes nothing");
+});

@@ -1,0 +1,140 @@
+/**
+ * Heads as they go on: without the fields between two neighbours and those that Connection names
+ * (RFC 9110 7.6.1), the others in their order and spelling, the framing written anew.
+ */
+import type { Fields } from "./fields.ts";
+import type { Framing } from "./framing.ts";
+import { lengthSaid } from "./framing.ts";
+import { isForwarding, isHopByHop, judgedName } from "./hop_fields.ts";
+import { octetsOf } from "./octets.ts";
+import type { RequestHead } from "./request.ts";
+import type { ResponseHead } from "./response.ts";
+
+export interface TowardsBackend {
+  readonly framing: Framing;
+  /**
+   * Forwarded, X-Forwarded-* and X-Real-IP of the client are kept; else they are stripped, those too
+   * that the proxy itself never writes: a backend that believes one of them believes them all.
+   */
+  readonly trusted: boolean;
+  /** Address to append to Forwarded and X-Forwarded-For, last; null: nothing is appended. */
+  readonly client: string | null;
+  /** Expect: 100-continue is passed on. */
+  readonly expect: boolean;
+}
+
+export interface TowardsClient {
+  readonly framing: Framing;
+  /** `connection: close` is added, as it is for a body to the end of the connection. */
+  readonly close: boolean;
+}
+
+export function headForBackend(
+  request: RequestHead,
+  how: TowardsBackend,
+): Uint8Array {
+  const { fields } = request;
+  const forwarded: string[] = [];
+  const addresses: string[] = [];
+  let text = `${request.method} ${request.target} HTTP/1.1\r\n`;
+  text += passedOn(fields, how.framing, (judged, value) => {
+    if (judged === "expect") return how.expect;
+    if (!isForwarding(judged)) return true;
+    if (how.trusted && how.client !== null) {
+      if (judged === "forwarded") return collect(forwarded, value);
+      if (judged === "x-forwarded-for") return collect(addresses, value);
+    }
+    return how.trusted;
+  });
+  if (request.upgrade) {
+    text += "connection: upgrade\r\nupgrade: websocket\r\n";
+  } else if (fields.tokens("te").includes("trailers")) {
+    text += "connection: te\r\nte: trailers\r\n";
+  }
+  if (how.client !== null) {
+    const before = forwarded.filter(isWhole);
+    text += `forwarded: ${[...before, forElement(how.client)].join(", ")}\r\n`;
+    text += `x-forwarded-for: ${[...addresses, how.client].join(", ")}\r\n`;
+  }
+  return octetsOf(`${text}\r\n`);
+}
+
+/** Always HTTP/1.1, whatever the backend speaks; a 101 keeps what makes it one. */
+export function headForClient(
+  response: ResponseHead,
+  how: TowardsClient,
+): Uint8Array {
+  const { status, fields } = response;
+  let text = `HTTP/1.1 ${status} ${response.reason}\r\n`;
+  // What a HEAD or a 304 says of its length is not its framing (RFC 9110 8.6).
+  const length = how.framing.kind === "none" && status >= 200 && status !== 204
+    ? lengthSaid(fields)
+    : null;
+  const framing = length === null
+    ? how.framing
+    : { kind: "length", length } as const;
+  text += passedOn(fields, framing, () => true);
+  if (status === 101) {
+    text += "connection: upgrade\r\n";
+    for (const value of fields.all("upgrade")) text += `upgrade: ${value}\r\n`;
+  } else if (how.close || how.framing.kind === "close") {
+    text += "connection: close\r\n";
+  }
+  return octetsOf(`${text}\r\n`);
+}
+
+/** The lines that go on, with the framing in the place of the one that came. */
+function passedOn(
+  fields: Fields,
+  framing: Framing,
+  keeps: (judged: string, value: string) => boolean,
+): string {
+  const named = new Set(fields.tokens("connection").map(judgedName));
+  let left = framingLine(framing);
+  let text = "";
+  for (const { name, value } of fields.lines) {
+    const judged = judgedName(name);
+    if (judged === left?.name) {
+      text += `${name.replaceAll("_", "-")}: ${left.value}\r\n`;
+      left = null;
+    } else if (
+      judged !== "content-length" && !isHopByHop(judged) &&
+      (!named.has(judged) || judged === "host") && keeps(judged, value)
+    ) {
+      text += `${name}: ${value}\r\n`;
+    }
+  }
+  return left === null ? text : `${text}${left.name}: ${left.value}\r\n`;
+}
+
+function framingLine(framing: Framing): { name: string; value: string } | null {
+  switch (framing.kind) {
+    case "length":
+      return { name: "content-length", value: String(framing.length) };
+    case "chunked":
+      return { name: "transfer-encoding", value: "chunked" };
+    default:
+      return null;
+  }
+}
+
+/** Takes a value for a line of its own at the end, so that it is not passed on in its place. */
+function collect(values: string[], value: string): false {
+  if (value !== "") values.push(value);
+  return false;
+}
+
+/** RFC 7239 4, 6: a colon is not for a token. */
+function forElement(address: string): string {
+  return address.includes(":") ? `for="[${address}]"` : `for=${address}`;
+}
+
+/** Whether every quoted string ends: what is appended to one that does not would be a part of it. */
+function isWhole(value: string): boolean {
+  let isQuoted = false;
+  for (let at = 0; at < value.length; at++) {
+    if (value[at] === '"') isQuoted = !isQuoted;
+    else if (isQuoted && value[at] === "\\") at++;
+  }
+  return !isQuoted;
+}
