@@ -22,15 +22,20 @@ export function legOf(
   return destinationOf(config, destination)?.protocol[protocol];
 }
 
-/** How a leg forwards the client's address: its own key, else the destination's, else by `proxy_protocol`. */
+/**
+ * How a leg forwards the client's address: its own key, else the destination's, else by `proxy_protocol`.
+ * HTTP has nothing like XCLIENT; its own way has a key of its own, `forwarded`.
+ */
 export function legForwarding(
   config: Config,
   destination: string,
   protocol: ProtocolName,
 ): Forwarding {
   const target = destinationOf(config, destination);
-  return target?.protocol[protocol]?.forwarding ?? target?.forwarding ??
+  const forwarding = target?.protocol[protocol]?.forwarding ??
+    target?.forwarding ??
     (target?.proxy_protocol === false ? "none" : "proxy");
+  return protocol === "http" && forwarding === "xclient" ? "none" : forwarding;
 }
 
 /** Name for SNI and verification of a destination's TLS legs. */

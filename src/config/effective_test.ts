@@ -38,6 +38,22 @@ Deno.test("legForwarding: the leg, then the destination, then proxy_protocol", (
   );
 });
 
+Deno.test("legForwarding: there is no XCLIENT in HTTP", () => {
+  const forwarding = (way: string) =>
+    legForwarding(
+      configOf(
+        BASE.replace(
+          'host = "new.example.com"',
+          `host = "new.example.com"\nforwarding = "${way}"\nprotocol.http = {port = 443, tls = "implicit"}`,
+        ),
+      ),
+      "new",
+      "http",
+    );
+  assert.equal(forwarding("xclient"), "none");
+  assert.equal(forwarding("proxy"), "proxy");
+});
+
 Deno.test("destinationOf and legOf find what is declared alone", () => {
   const config = structuredClone(configOf(BASE));
   assert.equal(destinationOf(config, "old")?.host, "old.example.com");

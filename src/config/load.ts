@@ -10,6 +10,7 @@ import {
   type Resources,
 } from "./resources.ts";
 import { whyUnreadable } from "./named_files.ts";
+import { checkRouteRegexes } from "./rules/http.ts";
 import { RULES } from "./rules/rules.ts";
 import type { Config } from "./schema.ts";
 import { tomlFault } from "./toml_fault.ts";
@@ -35,22 +36,25 @@ export type LoadResult =
     readonly warnings: readonly Problem[];
   };
 
-/** Validate the text of a TOML file by itself. Never throws; reads no other file (`openConfig` does). */
-export function loadConfig(
+/** Validate the text of a TOML file by itself. Never rejects; reads no other file (`openConfig` does). */
+export async function loadConfig(
   text: string,
   options: LoadOptions & { readonly file: string },
-): LoadResult {
-  const { draft, issues } = readToml(text, options);
+): Promise<LoadResult> {
+  const { draft, issues } = examineToml(text, options);
+  await checkRouteRegexes(draft, issues);
   return conclude(draft, issues);
 }
 
 /** Validate a document that is no file, such as one of the configuration API; problems have no lines. */
-export function validateDocument(
+export async function validateDocument(
   document: unknown,
   options: LoadOptions & { readonly file: string },
-): LoadResult {
+): Promise<LoadResult> {
   const issues = new Issues(options.file, () => null);
-  return conclude(examine(document, issues, options), issues);
+  const draft = examine(document, issues, options);
+  await checkRouteRegexes(draft, issues);
+  return conclude(draft, issues);
 }
 
 export type OpenResult =
@@ -75,7 +79,7 @@ export async function openConfig(
     const problem = { file, line: null, key: "", message };
     return { ok: false, problems: [problem], warnings: [] };
   }
-  return await furnish(readToml(text, { ...options, file }), options);
+  return await furnish(examineToml(text, { ...options, file }), options);
 }
 
 /** The same of a document that is no file, such as one of the configuration API; `name` stands for it in problems. */
@@ -100,12 +104,14 @@ async function furnish(
   { document, draft, issues }: Examined,
   { env, host }: LoadOptions & { readonly host: ResourceHost },
 ): Promise<OpenResult> {
+  await checkRouteRegexes(draft, issues);
   const resources = await loadResources(draft, issues, env, host);
   const result = conclude(draft, issues);
   return result.ok ? { ...result, document, resources } : result;
 }
 
-function readToml(
+/** All that can be said of a text without waiting for anything. */
+export function examineToml(
   text: string,
   options: LoadOptions & { readonly file: string },
 ): Examined {
@@ -145,7 +151,7 @@ function examine(
   return draft;
 }
 
-function conclude(draft: ConfigDraft, issues: Issues): LoadResult {
+export function conclude(draft: ConfigDraft, issues: Issues): LoadResult {
   const warnings = sortProblems(issues.warnings);
   return issues.problems.length > 0
     ? { ok: false, problems: sortProblems(issues.problems), warnings }

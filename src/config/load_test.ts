@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { parse } from "smol-toml";
-import { loadConfig, openConfig, validateDocument } from "./load.ts";
+import {
+  loadConfig,
+  openConfig,
+  openDocument,
+  validateDocument,
+} from "./load.ts";
 import { configSchema } from "./schema.ts";
 import {
   BASE,
@@ -194,11 +199,11 @@ Deno.test("loadConfig warns about an unknown PROXY_LOG", () => {
   assert.match(warning!, /PROXY_LOG: unknown level/);
 });
 
-Deno.test("loadConfig never throws on cut, changed or random text", () => {
+Deno.test("loadConfig never throws on cut, changed or random text", async () => {
   const options = { file: "c.toml", strict: true, env: emptyEnv };
   for (let end = 0; end < BASE.length; end += 3) {
-    loadConfig(BASE.slice(0, end), options);
-    loadConfig(BASE.slice(end), options);
+    await loadConfig(BASE.slice(0, end), options);
+    await loadConfig(BASE.slice(end), options);
   }
   let seed = 7;
   const random = (below: number) => {
@@ -228,25 +233,28 @@ Deno.test("loadConfig never throws on cut, changed or random text", () => {
   for (let round = 0; round < 400; round++) {
     const at = random(BASE.length);
     const bit = bits[random(bits.length)]!;
-    loadConfig(BASE.slice(0, at) + bit + BASE.slice(at + random(4)), options);
+    await loadConfig(
+      BASE.slice(0, at) + bit + BASE.slice(at + random(4)),
+      options,
+    );
     const noise = Array.from(
       { length: random(40) },
       () => bits[random(bits.length)],
     );
-    loadConfig(noise.join(""), options);
+    await loadConfig(noise.join(""), options);
   }
 });
 
-Deno.test("validateDocument takes any JSON value", () => {
+Deno.test("validateDocument takes any JSON value", async () => {
   const options = { file: "request", strict: true, env: emptyEnv };
   for (
     const value of [null, 1, "x", [], [[]], { listener: null }, {
       server: { threads: null },
     }]
   ) {
-    assert.equal(validateDocument(value, options).ok, false);
+    assert.equal((await validateDocument(value, options)).ok, false);
   }
-  assert.ok(validateDocument(parse(BASE), options).ok);
+  assert.ok((await validateDocument(parse(BASE), options)).ok);
 });
 
 Deno.test("loadConfig refuses ids that the configuration API could not find", () => {
@@ -275,4 +283,30 @@ Deno.test("openConfig says that a file cannot be read", async () => {
   });
   assert.ok(!result.ok);
   assert.equal(result.problems[0]!.message, "cannot be read: no such file");
+});
+
+Deno.test("regular expressions are looked at wherever a configuration comes from", async () => {
+  const text =
+    `${BASE}[[http.route]]\nmatch = "/"\nextract = {from = "body", regex = "(a"}\n`;
+  const options = { file: "c.toml", strict: true, env: emptyEnv };
+  const host = hostWith({ "c.toml": text });
+  const results = [
+    await loadConfig(text, options),
+    await validateDocument(parse(text), options),
+    await openConfig("c.toml", { ...options, host }),
+    await openDocument(parse(text), "c.toml", { ...options, host }),
+  ];
+  const lines = results.map(({ ok, ...result }) =>
+    "problems" in result
+      ? result.problems.find(({ key }) => key.endsWith("regex"))
+      : ok
+  );
+  const key = "http.route[0].extract.regex";
+  const message = "is not in RE2 syntax: missing closing ): `(a`";
+  assert.deepEqual(
+    lines,
+    [21, null, 21, null].map((line) => (
+      { file: "c.toml", line, key, message }
+    )),
+  );
 });

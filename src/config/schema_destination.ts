@@ -65,11 +65,12 @@ export const destinationSchema = z.object({
   }),
   forwarding: key(oneOf(FORWARDING).optional(), {
     description:
-      "How the backend learns the client's address: PROXY v2 header, XCLIENT (for IMAP: ID), or not.",
+      "How the backend learns the client's address: PROXY v2 header, XCLIENT (for IMAP: ID; for HTTP: not), or not.",
     unset: "`proxy` where `proxy_protocol` is true, else `none`",
   }),
   forwarded: key(flag().prefault(false), {
-    description: "http only: append Forwarded and X-Forwarded-For headers.",
+    description:
+      "http only: append the client's address to the headers Forwarded and X-Forwarded-For.",
   }),
   tls_allow_invalid_certs: key(flag().prefault(false), {
     description:

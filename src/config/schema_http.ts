@@ -16,10 +16,11 @@ const filled = (what: string) => text(what, (value) => value.length > 0);
 const extractSchema = z.object({
   from: key(oneOf(["authorization", "query", "header", "body"]), {
     description:
-      "`authorization`: Basic user or Bearer token; `query`, `header`, `body`: as the key beside it says.",
+      "`authorization`: the user of Basic in lower case, or whom a Bearer token names; `query`, `header`, `body`: as the key beside it says.",
   }),
   param: key(filled("the name of a query parameter").optional(), {
-    description: "Query parameter that holds the identifier, for `query`.",
+    description:
+      "Query parameter that holds the identifier, for `query`: the first of that name. A `+` stands for itself.",
     unset: "required for `query`",
   }),
   header: key(
@@ -28,13 +29,14 @@ const extractSchema = z.object({
       (value) => /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(value),
     ).optional(),
     {
-      description: "Header that holds the identifier, for `header`.",
+      description:
+        "Header that holds the identifier, for `header`. One that comes twice holds none.",
       unset: "required for `header`",
     },
   ),
   regex: key(filled("a regular expression (RE2 syntax)").optional(), {
     description:
-      "Regular expression (RE2 syntax) whose first group is the identifier, for `body`.",
+      "Regular expression (RE2 syntax) whose first group is the identifier, for `body`. It runs over the first `body_extract_cap` bytes, as UTF-8; a longer body is refused with 413.",
     unset: "required for `body`",
   }),
 });
@@ -47,11 +49,11 @@ export const DEFAULT_NAME = "default";
 const routeSchema = z.object({
   match: key(filled("a path pattern"), {
     description:
-      "Pattern for the path, tried with and without a trailing slash: `*`, `**`, `?`, `[…]`, `{a,b}`.",
+      "Pattern for the path, tried with and without a slash at its end: `*` (within a segment), `**` (across segments), `?`, `[…]`, `[!…]`, `{a,b}`; a backslash takes away a character's meaning.",
   }),
   destination: key(filled("the name of a destination").optional(), {
     description:
-      "Where all matching requests go; `default` is the default destination.",
+      "Where all matching requests go, whoever they are of; `default` is the default destination.",
     unset: "`extract` decides",
   }),
   extract: key(extractSchema.optional(), {

@@ -15,9 +15,10 @@ const withLogin = {
   pop3: sessions("POP3"),
   managesieve: sessions("ManageSieve"),
   submission: sessions("Submission"),
+  http: sessions("HTTP"),
 } satisfies Partial<Record<ProtocolName, z.ZodType>>;
 
-const lineProtocols = {
+const protocols = {
   ...withLogin,
   smtp: sessions("SMTP"),
   lmtp: sessions("LMTP"),
@@ -52,12 +53,12 @@ export const limitsSchema = z.object({
     description:
       "For how long logins are refused, right ones too. Open sessions go on.",
   }),
-  connections_per_address: key(z.object(lineProtocols).prefault({}), {
+  connections_per_address: key(z.object(protocols).prefault({}), {
     description:
       "Connections at once of one client address (IPv6: of one /64 network), for each protocol. Reached through PROXY headers, clients count by the address in there.",
   }),
   connections_per_account: key(z.object(withLogin).prefault({}), {
     description:
-      "Logged-in connections at once of one account, for each protocol, from wherever.",
+      "Logged-in connections at once of one account, for each protocol, from wherever. An HTTP connection is one of the account that its last request named.",
   }),
 });

@@ -79,6 +79,6 @@ export const listenerSchema = z.object({
   }),
   forwarded: key(oneOf(["off", "trust"]).prefault("off"), {
     description:
-      "http only: `trust` keeps the client's Forwarded and X-Forwarded-For headers.",
+      "http only: `trust` keeps the client's own headers Forwarded and X-Forwarded-For, which are taken away otherwise.",
   }),
 });

@@ -1,7 +1,7 @@
 /** A configuration that validates, to be bent by tests. */
 import type { Env } from "./environment.ts";
 import { formatProblem } from "./issues.ts";
-import { loadConfig, type LoadResult } from "./load.ts";
+import { conclude, examineToml, type LoadResult } from "./load.ts";
 import type { ResourceHost } from "./resources.ts";
 import type { Config } from "./schema.ts";
 
@@ -35,12 +35,14 @@ export function envOf(variables: Record<string, string>): Env {
   return (name) => variables[name];
 }
 
+/** At once, so that regular expressions are not looked at. */
 export function load(
   text: string,
   options: { strict?: boolean; env?: Env } = {},
 ): LoadResult {
   const { strict = true, env = emptyEnv } = options;
-  return loadConfig(text, { file: "c.toml", strict, env });
+  const { draft, issues } = examineToml(text, { file: "c.toml", strict, env });
+  return conclude(draft, issues);
 }
 
 /** The configuration of a text that must validate. */

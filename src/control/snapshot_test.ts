@@ -197,7 +197,7 @@ Deno.test("buildSnapshot has the workers ask only for what is limited", () => {
     {
       trustedNetworks: ["10.0.0.0/8"],
       connections: [],
-      logins: ["imap", "pop3", "managesieve", "submission"],
+      logins: ["imap", "pop3", "managesieve", "submission", "http"],
       failures: true,
     },
   );

@@ -164,6 +164,11 @@ export const COUNTERS = counters({
       'Recipients of messages on listeners with route = "recipient", by what the sender was told: accepted, refused for good, or to be tried again.',
     labels: { protocol: ["smtp", "lmtp"], result: DELIVERY_RESULTS },
   },
+  http_requests: {
+    help:
+      "HTTP requests that were answered, by a backend or by the proxy itself, by the first digit of the status.",
+    labels: { class: ["1xx", "2xx", "3xx", "4xx", "5xx"] },
+  },
   limit_refusals: {
     help: "Connections and logins refused by [limits].",
     labels: { limit: LIMITS },

@@ -191,9 +191,9 @@ export const configRoutes = [
     },
     cli: { verb: ["config", "adapt"], positional: ["file"], document: true },
     handle: ({ body }) =>
-      refusable(() => ({
+      refusable(async () => ({
         result: readDocument(body.type, body.text),
-        warnings: warningsOf(body),
+        warnings: await warningsOf(body),
       })),
   }),
   route({
@@ -228,11 +228,11 @@ export const configRoutes = [
 ];
 
 /** With lines where the text is TOML, as a file has them. */
-function warningsOf({ type, text }: RequestBody) {
+async function warningsOf({ type, text }: RequestBody) {
   const options = { file: "", strict: true, env: processEnv };
   const result = type.endsWith("/toml")
-    ? loadConfig(text, options)
-    : validateDocument(readDocument(type, text), options);
+    ? await loadConfig(text, options)
+    : await validateDocument(readDocument(type, text), options);
   const problems = result.ok ? [] : result.problems;
   return [...problems, ...result.warnings].map(({ line, key, message }) => (
     { line, key, message }

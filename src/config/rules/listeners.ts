@@ -70,18 +70,6 @@ export const someListener: Rule = (draft, issues) => {
   }
 };
 
-export const httpRoutes: Rule = (draft, issues) => {
-  if (draft.http?.route?.length !== 0) return;
-  for (const [name, listener] of eachListener(draft)) {
-    if (listener.protocol === "http") {
-      issues.problem(
-        ["listener", name, "protocol"],
-        "an http listener needs at least one [[http.route]]",
-      );
-    }
-  }
-};
-
 export const cipherSuites: Rule = (draft, issues) => {
   const protocols = draft.tls?.protocols;
   if ((protocols?.disable_cipher_suites ?? []).length > 0) {

@@ -23,20 +23,6 @@ testRules([
     ),
   },
   {
-    rule: "an http listener has routes",
-    bad: listener(
-      "http",
-      'tls = "implicit"\n[destination.old.protocol.http]\nport = 443\ntls = "implicit"',
-    ),
-    says: [
-      "listener.x.protocol: an http listener needs at least one [[http.route]]",
-    ],
-    good: listener(
-      "http",
-      'tls = "implicit"\n[destination.old.protocol.http]\nport = 443\ntls = "implicit"\n[[http.route]]\nmatch = "/**"\ndestination = "default"',
-    ),
-  },
-  {
     rule: "cipher suites cannot be chosen",
     bad: plus(
       '[tls.protocols]\ndisable_cipher_suites = ["TLS_AES_128_GCM_SHA256"]',

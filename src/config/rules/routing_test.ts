@@ -96,28 +96,4 @@ testRules([
     says: ["mapping.redis.url: names several hosts"],
     good: plus('[mapping.redis]\nurl = "redis+cluster://:hunter2@one,two"'),
   },
-  {
-    rule: "an http route names declared destinations",
-    bad: plus(
-      '[[http.route]]\nmatch = "/**"\nextract = {from = "authorization"}\nfallback = "odl"',
-    ),
-    says: ["http.route[0].fallback: ", '"odl" is not declared'],
-    good: plus(
-      '[[http.route]]\nmatch = "/**"\nextract = {from = "authorization"}\nfallback = "new"',
-    ),
-  },
-  {
-    rule: "an http route has a destination or an extract",
-    bad: plus('[[http.route]]\nmatch = "/**"\nfallback = "old"'),
-    says: ["http.route[0]: must have either destination or extract"],
-    good: plus('[[http.route]]\nmatch = "/**"\ndestination = "old"'),
-  },
-  {
-    rule: "an extract has the key of its kind",
-    bad: plus('[[http.route]]\nmatch = "/**"\nextract = {from = "body"}'),
-    says: ['http.route[0].extract.regex: required because from is "body"'],
-    good: plus(
-      '[[http.route]]\nmatch = "/**"\nextract = {from = "query", param = "u"}',
-    ),
-  },
 ]);

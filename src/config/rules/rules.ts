@@ -3,6 +3,7 @@ import type { Rule } from "./rule.ts";
 import * as cluster from "./cluster.ts";
 import * as destinations from "./destinations.ts";
 import * as dialogue from "./dialogue.ts";
+import * as http from "./http.ts";
 import * as listeners from "./listeners.ts";
 import * as routing from "./routing.ts";
 import * as runtime from "./runtime.ts";
@@ -13,7 +14,6 @@ export const RULES: readonly Rule[] = [
   listeners.listenerStartTls,
   listeners.proxyTrusted,
   listeners.distinctBinds,
-  listeners.httpRoutes,
   listeners.cipherSuites,
   listeners.certificates,
   tables.knownAcls,
@@ -31,7 +31,10 @@ export const RULES: readonly Rule[] = [
   routing.sqlUrl,
   routing.redisAddress,
   routing.writableSql,
-  routing.routeTargets,
+  http.httpRoutes,
+  http.routePatterns,
+  http.routeTargets,
+  http.extractKeys,
   dialogue.saslTwice,
   dialogue.ownCapabilities,
   dialogue.adminToken,
