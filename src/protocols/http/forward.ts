@@ -95,7 +95,7 @@ function passedOn(
   for (const { name, value } of fields.lines) {
     const judged = judgedName(name);
     if (judged === left?.name) {
-      text += `${name.replaceAll("_", "-")}: ${left.value}\r\n`;
+      text += `${name.replaceAll(/[^a-z]/gi, "-")}: ${left.value}\r\n`;
       left = null;
     } else if (
       judged !== "content-length" && !isHopByHop(judged) &&

@@ -45,13 +45,14 @@ const NOT_TRAILING: ReadonlySet<string> = new Set([
   "www-authenticate",
 ]);
 
+const ODD = /[^a-z0-9-]/g;
+
 /**
- * The name by which a field is judged. A gateway interface such as CGI knows no difference between "_"
- * and "-", so a name that differs only in that counts as the same.
+ * The name by which a field is judged. A gateway interface such as CGI makes one character of "-", "_"
+ * and others, so names that differ only in these count as the same.
  */
 export function judgedName(name: string): string {
-  const lower = name.toLowerCase();
-  return lower.includes("_") ? lower.replaceAll("_", "-") : lower;
+  return name.toLowerCase().replace(ODD, "-");
 }
 
 /** `judged`: from `judgedName`. */

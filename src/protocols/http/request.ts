@@ -21,7 +21,8 @@ export interface RequestHead {
 
 // RFC 3986 has fewer characters; clients send these as they are. No fragment, nothing beyond ASCII.
 const TARGET = /^[!-"$-~]+$/;
-const BAD_ESCAPE = /%(?![0-9a-fA-F]{2})/;
+// NUL too: what follows it does not exist for some.
+const BAD_ESCAPE = /%(?![0-9a-fA-F]{2})|%00/;
 const ABSOLUTE = /^(https?):\/\/([^/?]*)(.*)$/i;
 const DEFAULT_PORT: Record<string, string> = { http: "80", https: "443" };
 
@@ -38,7 +39,9 @@ export function parseRequestHead(bytes: Uint8Array): RequestHead {
   const target = forwardedTarget(method, sent, authority);
   const mark = target.indexOf("?");
   const path = mark < 0 ? target : target.slice(0, mark);
-  if (BAD_ESCAPE.test(path)) throw new HttpFault(400, "a path with a bare %");
+  if (BAD_ESCAPE.test(path)) {
+    throw new HttpFault(400, "a path with an escape that is none");
+  }
   // Whoever took the other one would serve another account than the one that was looked up.
   if (fields.all("authorization").length > 1) {
     throw new HttpFault(400, "more than one Authorization");

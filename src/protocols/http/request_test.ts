@@ -83,6 +83,7 @@ Deno.test("parseRequestHead refuses targets that are none", () => {
     "/%",
     "/%4",
     "/%zz",
+    "/a%00b",
     "/#part",
     "/\u00fc",
     "/\u007f",
