@@ -1,6 +1,5 @@
 /** From the text of a configuration file, or a JSON document, to a validated `Config`. */
 import { parse, TomlError } from "smol-toml";
-import { refuseMissingFeatures } from "./availability.ts";
 import { idFaults } from "./document/ids.ts";
 import { type Env, logLevelWarning } from "./environment.ts";
 import { Issues, type Problem, sortProblems } from "./issues.ts";
@@ -145,7 +144,6 @@ function examine(
     issues.problem(path, message);
   }
   for (const rule of RULES) rule(draft, issues, options.env);
-  refuseMissingFeatures(draft, issues);
   const logLevel = logLevelWarning(options.env);
   if (logLevel !== null) issues.warn([], logLevel);
   return draft;

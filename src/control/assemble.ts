@@ -29,6 +29,7 @@ import { ChangeGate } from "./takeover/change_gate.ts";
 import { Predecessors } from "./takeover/predecessors.ts";
 import { Supervisor, type SupervisorEvents } from "./supervisor.ts";
 import { Traffic } from "./traffic.ts";
+import { workerLine } from "./worker_line.ts";
 
 /** One leg, as the workers name it. */
 export type LegName = ControlNotices["rootWanted"];
@@ -216,7 +217,10 @@ function workerEvents(
       },
       notices: {
         sessions: (events) => parts().registry.apply(worker, events),
-        logs: (lines) => parts().log.logLines(lines),
+        logs(lines) {
+          const { log, shorten } = parts();
+          log.logLines(lines.map((line) => workerLine(line, shorten)));
+        },
         counters: (increments) => parts().metrics.addAll(increments),
         observations: (counted) => parts().metrics.observeAll(counted),
         legs: (reports) => {

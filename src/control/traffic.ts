@@ -23,6 +23,7 @@ const COUNTED: Readonly<Partial<Record<EndReason, Ended>>> = {
   "tls-failed": "faults",
   "cleartext-after-starttls": "faults",
   "proxy-header": "faults",
+  "request-refused": "faults",
   "worker-lost": "internal",
   "error": "internal",
 };

@@ -67,6 +67,8 @@ const END_REASONS = every<EndReason>({
   "proxy-header": true,
   "backend-unavailable": true,
   "hold-overflow": true,
+  "request-refused": true,
+  "last-response": true,
   "worker-lost": true,
   "error": true,
 });

@@ -76,6 +76,8 @@ export type EndReason =
   | "proxy-header"
   | "backend-unavailable"
   | "hold-overflow"
+  | "request-refused"
+  | "last-response"
   | "worker-lost"
   | "error";
 
@@ -138,7 +140,10 @@ export interface SessionClosed {
 
 export type SessionEvent = SessionOpened | SessionChanged | SessionClosed;
 
-/** A log line made in a worker; the control plane is the only writer. */
+/**
+ * A log line made in a worker; the control plane is the only writer, and shortens the identifier that is in
+ * a field named `account`.
+ */
 export interface LogLine {
   readonly level: "error" | "warn" | "info" | "debug" | "trace";
   readonly event: string;

@@ -200,7 +200,8 @@ export type FailureStage =
   | "greeting"
   | "starttls"
   | "forwarding"
-  | "auth";
+  | "auth"
+  | "response";
 
 /** The backend, not the client, is at fault. The message is for the operator and never reaches a client. */
 export class BackendFailure extends Error {

@@ -18,11 +18,15 @@ export class Attempt {
   /** Where somebody follows this login. */
   trace: LoginTrace | null = null;
   #cancelled: SessionEnd | null = null;
-  readonly #abort = new AbortController();
+  /** Made when it is asked for: a request over a connection that is open needs none. */
+  #abort: AbortController | null = null;
+  #isStopped = false;
   #interrupt: ((end: SessionEnd) => void) | null = null;
 
   /** Aborted when the attempt is cancelled or out of time. */
   get signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    if (this.#isStopped) this.#abort.abort();
     return this.#abort.signal;
   }
 
@@ -63,7 +67,8 @@ export class Attempt {
   }
 
   #stop(): void {
-    this.#abort.abort();
+    this.#isStopped = true;
+    this.#abort?.abort();
     this.leg?.close();
   }
 }

@@ -37,9 +37,13 @@ export async function throughBreaker<T>(
   return result;
 }
 
-/** Servers delay the answer to a wrong password: who guesses must not take the leg down for others. */
+/**
+ * Servers delay the answer to a wrong password, and some requests take long: who asks for that must not take
+ * the leg down for others.
+ */
 function isSlowVerdict(error: BackendFailure, attempt: Attempt): boolean {
-  return error.stage === "auth" && attempt.timedOut;
+  const isVerdict = error.stage === "auth" || error.stage === "response";
+  return isVerdict && attempt.timedOut;
 }
 
 async function passBreaker(

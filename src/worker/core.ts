@@ -8,6 +8,7 @@ import type {
 } from "../port/messages.ts";
 import type { Port } from "../port/port.ts";
 import type { LegSnapshot, WorkerSnapshot } from "../port/snapshot.ts";
+import type { HttpRoutes } from "../route/http_routes.ts";
 import { BreakerView } from "./breaker_view.ts";
 import { LimitGate } from "./limit_gate.ts";
 import { Pace } from "./pace.ts";
@@ -35,6 +36,8 @@ const REFUSED_FORWARDING_MS = 60_000;
 export interface Generation {
   readonly snapshot: WorkerSnapshot;
   readonly loopback: LoopbackTls;
+  /** Of http listeners; null where there are none. */
+  readonly routes: HttpRoutes | null;
 }
 
 /** Everything that the sessions of one worker share. */

@@ -110,7 +110,7 @@ export async function attemptLogin(
 }
 
 /** The login came to nothing: the session is nobody's again. */
-function forget(core: WorkerCore, session: Session): void {
+export function forget(core: WorkerCore, session: Session): void {
   core.sessions.identify(session, null);
   session.destination = null;
   session.unreported = false;

@@ -24,7 +24,7 @@ export function logLogin(
   core: WorkerCore,
   session: Session,
   event: string,
-  login: Login,
+  login: Pick<Login, "method">,
   reason: string,
   level: "info" | "warn",
 ): void {

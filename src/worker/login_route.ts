@@ -68,7 +68,7 @@ export async function lookUp(
 /** Throws Unavailable where the destination has none for the protocol. */
 export function legOf(
   snapshot: WorkerSnapshot,
-  route: RouteAnswer,
+  route: Pick<RouteAnswer, "destination">,
   session: Session,
 ): LegSnapshot {
   const leg = snapshot.destinations[route.destination]

@@ -249,7 +249,7 @@ Deno.test("a client that does not take the answer to its login is given up", asy
   const core = new WorkerCore(port);
   const settings = listener(1, { preauthTimeout: 100 });
   const served = snapshot([settings], [leg(1)], []);
-  core.generation = { snapshot: served, loopback: null! };
+  core.generation = { snapshot: served, loopback: null!, routes: null };
   const address = { hostname: "127.0.0.1", port: 1 };
   const session = new Session("s1", settings, address, address, deaf);
   core.sessions.add(session);

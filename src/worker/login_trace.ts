@@ -39,7 +39,7 @@ export class LoginTrace implements Witness {
 export function traceOf(
   core: WorkerCore,
   session: Session,
-  { method }: Login,
+  { method }: Pick<Login, "method">,
   account: string,
 ): LoginTrace | null {
   if (!core.traced.has(account)) return null;

@@ -10,9 +10,11 @@ import type {
   WorkerSnapshot,
 } from "../port/snapshot.ts";
 import { lineProtocol } from "../protocols/table.ts";
+import { HttpRoutes } from "../route/http_routes.ts";
 import { isRefusedAtOnce } from "./access.ts";
 import { ClientLeg } from "./client_leg.ts";
 import type { Generation, WorkerCore } from "./core.ts";
+import { runHttp } from "./http/session.ts";
 import { runPassthrough } from "./passthrough.ts";
 import { runSession } from "./pipeline.ts";
 import { runRecipients } from "./recipients/session.ts";
@@ -33,6 +35,7 @@ interface Socket {
 interface Prepared {
   readonly snapshot: WorkerSnapshot;
   readonly loopback: LoopbackTls;
+  readonly routes: HttpRoutes | null;
   /** All sockets of the generation, kept and new. */
   readonly sockets: Map<string, Socket>;
   readonly fresh: readonly Socket[];
@@ -65,6 +68,8 @@ export class Serving {
       snapshot.certificates,
       this.core.deadlines,
     );
+    const { http, jwtUsernameClaim } = snapshot;
+    const routes = http ? new HttpRoutes(http.routes, jwtUsernameClaim) : null;
     const sockets = new Map<string, Socket>();
     const fresh: Socket[] = [];
     try {
@@ -84,7 +89,7 @@ export class Serving {
       if (!sameTls) loopback.close();
       throw error;
     }
-    this.#prepared = { snapshot, loopback, sockets, fresh };
+    this.#prepared = { snapshot, loopback, routes, sockets, fresh };
   }
 
   /** Throws when something else is prepared: two configurations may be on their way to a new worker. */
@@ -273,6 +278,8 @@ export class Serving {
       ? runRecipients(core, session)
       : isPassThrough(protocol)
       ? runPassthrough(core, session)
+      : protocol === "http"
+      ? runHttp(core, session)
       : runSession(core, lineProtocol(protocol), session));
     if (session.unreported) reportChange(core, session);
     this.#reportClose(session);

@@ -34,7 +34,11 @@ export class ChunkScanner {
   #left = 0;
   #previous = 0;
 
-  constructor(private readonly faultStatus: number) {}
+  /** `onData` is shown the data of the chunks, piece by piece. */
+  constructor(
+    private readonly faultStatus: number,
+    private readonly onData?: (data: Uint8Array) => void,
+  ) {}
 
   /** The line of the last chunk was seen: the trailer section follows. */
   get done(): boolean {
@@ -50,6 +54,7 @@ export class ChunkScanner {
     while (at < bytes.length && this.#at !== At.Done) {
       if (this.#at === At.Data) {
         const step = Math.min(this.#left, bytes.length - at);
+        this.onData?.(bytes.subarray(at, at + step));
         at += step;
         this.#left -= step;
         if (this.#left === 0) this.#at = At.DataReturn;

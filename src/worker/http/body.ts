@@ -1,0 +1,129 @@
+/** Bodies on their way from one leg to the other, in one buffer, as far as they belong to their message. */
+import { type ByteStream, writeAll } from "../../net/byte_stream.ts";
+import type { LineReader } from "../../net/line_reader.ts";
+import { ChunkScanner } from "../../protocols/http/chunks.ts";
+import type { Framing } from "../../protocols/http/framing.ts";
+
+const SMALL = 4 * 1024;
+const LARGE = 64 * 1024;
+
+/** Follows one body through its bytes. */
+export interface Meter {
+  /** How many of `bytes`, which come next, are the body's. Throws HttpFault. */
+  take(bytes: Uint8Array): number;
+  /** All of the body was taken; a trailer section follows a chunked one. */
+  readonly done: boolean;
+  /** At most so many bytes are still to come, as far as is known. */
+  readonly left: number;
+}
+
+/** `faultStatus`: of the HttpFault for a body that breaks its framing. */
+export function meterOf(framing: Framing, faultStatus: number): Meter {
+  switch (framing.kind) {
+    case "none":
+      return new LengthMeter(0);
+    case "length":
+      return new LengthMeter(framing.length);
+    case "chunked":
+      return new ChunkMeter(new ChunkScanner(faultStatus));
+    case "close":
+      return new EndlessMeter();
+  }
+}
+
+class LengthMeter implements Meter {
+  constructor(public left: number) {}
+
+  get done(): boolean {
+    return this.left === 0;
+  }
+
+  take(bytes: Uint8Array): number {
+    const count = Math.min(bytes.length, this.left);
+    this.left -= count;
+    return count;
+  }
+}
+
+class ChunkMeter implements Meter {
+  readonly left = Infinity;
+
+  constructor(private readonly scanner: ChunkScanner) {}
+
+  get done(): boolean {
+    return this.scanner.done;
+  }
+
+  take(bytes: Uint8Array): number {
+    return this.scanner.scan(bytes);
+  }
+}
+
+class EndlessMeter implements Meter {
+  readonly left = Infinity;
+  readonly done = false;
+
+  take(bytes: Uint8Array): number {
+    return bytes.length;
+  }
+}
+
+/** What waits in `reader` of the body, behind `head`, as the first bytes to write. */
+export function headAndBody(
+  head: Uint8Array,
+  reader: LineReader,
+  meter: Meter,
+): Uint8Array {
+  if (meter.done || reader.buffered === 0) return head;
+  const waiting = reader.view;
+  const count = meter.take(waiting);
+  const both = new Uint8Array(head.length + count);
+  both.set(head);
+  both.set(waiting.subarray(0, count), head.length);
+  reader.skip(count);
+  return both;
+}
+
+/** Which leg broke off in the middle of a body. */
+export class BrokenOff extends Error {
+  override readonly name = "BrokenOff";
+  constructor(readonly leg: "source" | "sink") {
+    super(`the ${leg} of a body broke off`);
+  }
+}
+
+/**
+ * Copy the rest of a body. What was read is written before more is read, so a sink that does not
+ * take it costs one buffer. `passed` is told of each piece. Throws BrokenOff, or the meter's HttpFault.
+ * A body that ends with its stream ends this when that has ended.
+ */
+export async function copyBody(
+  reader: LineReader,
+  meter: Meter,
+  to: ByteStream,
+  passed: (count: number) => void,
+): Promise<void> {
+  let size = meter.left <= SMALL ? SMALL : LARGE;
+  // Events come one by one and far between: they need no large buffer, until they do.
+  if (meter.left === Infinity) size = SMALL;
+  try {
+    while (!meter.done) {
+      const waiting = await reader.waiting(size);
+      if (waiting === null) {
+        if (meter instanceof EndlessMeter) return;
+        throw new BrokenOff("source");
+      }
+      const count = meter.take(waiting);
+      passed(count);
+      try {
+        await writeAll(to, waiting.subarray(0, count));
+      } catch {
+        throw new BrokenOff("sink");
+      }
+      reader.skip(count);
+      if (count === size) size = LARGE;
+    }
+  } finally {
+    reader.resize();
+  }
+}

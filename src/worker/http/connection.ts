@@ -1,0 +1,176 @@
+import type { EndReason } from "../../port/messages.ts";
+import { HttpFault } from "../../protocols/http/fault.ts";
+import { readHead } from "../../protocols/http/head_reader.ts";
+import {
+  parseRequestHead,
+  type RequestHead,
+} from "../../protocols/http/request.ts";
+import type { WorkerCore } from "../core.ts";
+import { countLogin, logLogin } from "../login_report.ts";
+import type { Session } from "../session.ts";
+import { recordRequest } from "./access_log.ts";
+import { ClientWatch } from "./client_watch.ts";
+import { type Ending, endingOf, linger, refuse } from "./endings.ts";
+import { Exchange, type Outcome } from "./exchange.ts";
+import type { Ground } from "./ground.ts";
+import { Silence } from "./silence.ts";
+import { Upstream } from "./upstream.ts";
+
+/** A client's connection behind its handshake, and the requests that come over it. */
+export class Connection implements Ground {
+  readonly http;
+  readonly upstream = new Upstream();
+  readonly watch: ClientWatch;
+  readonly #silence: Silence;
+  #requests = 0;
+  /** The last one. */
+  #exchange: Exchange | null = null;
+  /** The answer to a head that did not come in time. */
+  #parting: Promise<void> | null = null;
+
+  constructor(readonly core: WorkerCore, readonly session: Session) {
+    this.http = core.generation.snapshot.http!;
+    this.watch = new ClientWatch(
+      core.deadlines,
+      session.leg.reader,
+      () => session.end("client-closed"),
+    );
+    this.#silence = new Silence(
+      core.deadlines,
+      this.http.relayIdle,
+      session.flow,
+      () => this.#exchange?.stall(),
+    );
+  }
+
+  /**
+   * Serve requests until the connection is over, which is marked then; "upgraded": its streams are to be
+   * bridged. Throws what is a bug.
+   */
+  async serve(): Promise<"over" | "upgraded"> {
+    let outcome: Outcome | "over" = "continue";
+    while (outcome === "continue") {
+      const head = await this.#nextHead();
+      if (head === null) {
+        await this.#parting;
+        this.session.mark("client-closed");
+        return "over";
+      }
+      outcome = await this.#serve(head);
+    }
+    if (outcome === "over") return outcome;
+    if (outcome === "upgraded") {
+      this.#silence.stop();
+      this.watch.end();
+      return outcome;
+    }
+    this.session.mark("last-response");
+    await linger(this.core, this.session);
+    return "over";
+  }
+
+  close(): void {
+    this.#silence.stop();
+    this.watch.end();
+    this.upstream.close();
+  }
+
+  /** Null when the client has left, or was left. */
+  async #nextHead(): Promise<Uint8Array | HttpFault | null> {
+    const { core, session, http } = this;
+    const { reader } = session.leg;
+    const leave = (reason: EndReason) => {
+      session.mark(reason);
+      session.leg.close();
+    };
+    session.part = leave;
+    if (core.draining) leave("drained");
+    if (this.#requests > 0 && reader.buffered === 0) {
+      const idle = core.deadlines.after(
+        http.keepaliveTimeout,
+        () => leave("idle"),
+      );
+      const hasMore = await reader.more();
+      idle.cancel();
+      if (!hasMore) return null;
+    }
+    const late = core.deadlines.after(session.listener.preauthTimeout, () => {
+      if (reader.buffered === 0) return leave("preauth-timeout");
+      session.mark("preauth-timeout");
+      this.#parting = refuse(core, session, 408);
+    });
+    try {
+      return await readHead(reader, http.maxHeadSize, "request");
+    } catch (error) {
+      if (session.ended !== null) return null;
+      if (error instanceof HttpFault) return error;
+      throw error;
+    } finally {
+      late.cancel();
+      session.part = null;
+    }
+  }
+
+  async #serve(head: Uint8Array | HttpFault): Promise<Outcome | "over"> {
+    const { core, session, http } = this;
+    const { forward, backward } = session.flow;
+    const began = http.accessLog ? performance.now() : 0;
+    let request: RequestHead | null = null;
+    let status = 0;
+    this.#requests++;
+    this.#silence.busy = true;
+    try {
+      if (head instanceof HttpFault) throw head;
+      request = parseRequestHead(head);
+      this.#exchange = new Exchange(this, request);
+      const outcome = await this.#exchange.run(() => this.#isLast());
+      status = this.#exchange.status;
+      return outcome;
+    } catch (error) {
+      status = await this.#giveUp(error, request);
+      return "over";
+    } finally {
+      this.#silence.busy = false;
+      this.#exchange = null;
+      const served = { request, status, began, forward, backward };
+      recordRequest(core, session, served, http.accessLog);
+    }
+  }
+
+  /** Whether no further request is waited for. */
+  #isLast(): boolean {
+    const { core, session, http } = this;
+    return core.draining || this.#requests >= http.maxKeepaliveRequests ||
+      session.failures >= session.listener.maxAuthAttempts;
+  }
+
+  /** Answer a request that is not served, if it still can be; the status that the client has seen. */
+  async #giveUp(error: unknown, request: RequestHead | null): Promise<number> {
+    const { core, session } = this;
+    const exchange = this.#exchange;
+    const begun = exchange?.status ?? 0;
+    const ending = endingOf(error, exchange?.attempt.timedOut ?? false);
+    if (ending === null) throw error;
+    session.mark(ending.reason, ending.message);
+    // What is half sent can only be cut off.
+    if (begun !== 0) return begun;
+    this.upstream.close();
+    this.#tell(ending, request);
+    if (ending.status === null) return 0;
+    await refuse(core, session, ending.status, request?.method);
+    return ending.status;
+  }
+
+  /** A request for an account that comes to nothing is a login that does. */
+  #tell({ reason, message }: Ending, request: RequestHead | null): void {
+    const { core, session } = this;
+    if (request === null) return;
+    if (reason === "limit") {
+      logLogin(core, session, "login_limited", request, message, "info");
+      countLogin(core, session, "limited");
+    } else if (reason === "backend-unavailable") {
+      logLogin(core, session, "login_unavailable", request, message, "warn");
+      countLogin(core, session, "unavailable");
+    }
+  }
+}

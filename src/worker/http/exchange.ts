@@ -1,0 +1,240 @@
+import type { BackendLeg } from "../../protocols/backend_leg.ts";
+import { readTrailers } from "../../protocols/http/chunks.ts";
+import { HttpFault } from "../../protocols/http/fault.ts";
+import { headForClient } from "../../protocols/http/forward.ts";
+import { staysOpen } from "../../protocols/http/framing.ts";
+import type { RequestHead } from "../../protocols/http/request.ts";
+import { Attempt } from "../attempt.ts";
+import { throughBreaker } from "../breaker_gate.ts";
+import { forget } from "../login.ts";
+import {
+  countLogin,
+  logLogin,
+  observeStages,
+  reportBridge,
+} from "../login_report.ts";
+import { confirmRoute } from "../login_route.ts";
+import { connect } from "../replay.ts";
+import { copyBody, headAndBody, meterOf } from "./body.ts";
+import type { Ground } from "./ground.ts";
+import { RequestSender } from "./request_sender.ts";
+import { type FinalHead, finalHead, Unanswered } from "./response_head.ts";
+import { accountOf, ruleFor, type Target, targetOf } from "./routing.ts";
+
+/** How an exchange leaves the connection. */
+export type Outcome = "continue" | "close" | "upgraded";
+
+/** One request and its response. */
+export class Exchange {
+  readonly attempt = new Attempt();
+  readonly #sender: RequestSender;
+  /** Of the final response; 0 before there is one. */
+  status = 0;
+
+  /** Throws HttpFault. */
+  constructor(
+    private readonly ground: Ground,
+    private readonly request: RequestHead,
+  ) {
+    this.#sender = new RequestSender(ground, request);
+  }
+
+  /** All of the request was passed on. */
+  get isSent(): boolean {
+    return this.#sender.isSent;
+  }
+
+  /** Nothing has passed either way for too long. */
+  stall(): void {
+    const { session } = this.ground;
+    const { attempt } = this;
+    if (session.attempt === null) return session.end("idle");
+    const isUnderWay = attempt.leg === null || session.stage === "bridge";
+    // A hold and a dial have limits of their own.
+    if (!isUnderWay || session.stage === "hold") return;
+    const isClients = !this.isSent && !this.#sender.expects &&
+      (attempt.leg === null || session.leg.reader.buffered === 0);
+    if (isClients) attempt.cancel("preauth-timeout");
+    else attempt.timeOut();
+  }
+
+  /**
+   * Have the request answered. `isLast`, asked when the response begins: the connection closes behind it.
+   * Throws HttpFault, Unavailable, OverLimit, DialFailed, BackendFailure, or SessionEnd when the attempt was
+   * cancelled, while `status` is 0; later what cut the response off.
+   */
+  async run(isLast: () => boolean): Promise<Outcome> {
+    const { core, session, watch } = this.ground;
+    const { attempt } = this;
+    session.attempt = attempt;
+    watch.begin();
+    let head: FinalHead;
+    try {
+      const target = await this.#target();
+      head = await this.#ask(target);
+      await this.#judge(head, target);
+      attempt.check();
+    } catch (error) {
+      attempt.check();
+      throw error;
+    } finally {
+      observeStages(core, attempt.times);
+      session.attempt = null;
+    }
+    this.status = head.response.status;
+    session.backend = attempt.leg;
+    if (this.status === 101) {
+      const close = false;
+      await this.#write(
+        headForClient(head.response, { framing: head.framing, close }),
+      );
+      return "upgraded";
+    }
+    return await this.#answer(head, isLast);
+  }
+
+  /** Where the request goes. Throws HttpFault 421 where that is not where the connection's last one went. */
+  async #target(): Promise<Target> {
+    const { core, session, upstream } = this.ground;
+    const { request, attempt } = this;
+    const rule = ruleFor(core, request);
+    const body = rule.extract?.from === "body"
+      ? await this.#sender.whole()
+      : null;
+    const account = accountOf(core, rule, request, body);
+    const target = await targetOf(
+      core,
+      session,
+      attempt,
+      rule,
+      request,
+      account,
+    );
+    const { destination } = target.leg;
+    if ((upstream.destination ?? destination) !== destination) {
+      throw new HttpFault(421, "the request is for another destination");
+    }
+    if (session.destination !== destination) {
+      session.destination = destination;
+      session.unreported = true;
+    }
+    return target;
+  }
+
+  async #ask({ leg, account }: Target): Promise<FinalHead> {
+    const { core, session, upstream } = this.ground;
+    const { attempt } = this;
+    const kept = upstream.reuse(leg);
+    const first = this.#sender.first(leg);
+    if (kept !== null) {
+      attempt.leg = kept;
+      try {
+        return await this.#converse(kept, first);
+      } catch (error) {
+        const isAgain = error instanceof Unanswered && !attempt.timedOut &&
+          this.#sender.isRepeatable;
+        attempt.check();
+        if (!isAgain) throw error;
+      }
+    }
+    return await throughBreaker(core, session, attempt, leg, async () => {
+      await connect(core, session, attempt, leg);
+      upstream.take(leg, attempt.leg!);
+      if (account !== null) {
+        await confirmRoute(core, session, attempt, account, leg);
+      }
+      attempt.check();
+      return await this.#converse(attempt.leg!, first);
+    });
+  }
+
+  async #converse(
+    connection: BackendLeg,
+    first: Uint8Array,
+  ): Promise<FinalHead> {
+    this.ground.session.stage = "bridge";
+    await this.#sender.send(connection, first);
+    const { expects } = this.#sender;
+    try {
+      return await finalHead(this.ground, connection, this.request, expects);
+    } catch (error) {
+      // A leg that was closed for what the client sent is not to blame.
+      throw this.#sender.fault ?? error;
+    }
+  }
+
+  /** The first response for an account is the verdict on a login; later ones may still refuse it. */
+  async #judge(
+    { response }: FinalHead,
+    { account, hasCredentials }: Target,
+  ): Promise<void> {
+    const { core, session } = this.ground;
+    if (account === null) return;
+    if (response.status !== 401 || !hasCredentials) {
+      if (session.unreported) reportBridge(core, session);
+      return;
+    }
+    session.failures++;
+    countLogin(core, session, "refused");
+    logLogin(
+      core,
+      session,
+      "login_failed",
+      this.request,
+      "refused by the backend",
+      "info",
+    );
+    const ms = await core.limits.failed(session, account);
+    if (ms > 0) await this.#wait(ms);
+    core.limits.leaveLogin(session);
+    forget(core, session);
+  }
+
+  async #wait(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const deadline = this.ground.core.deadlines.after(ms, resolve);
+    try {
+      await this.attempt.interruptible(promise);
+    } finally {
+      deadline.cancel();
+    }
+  }
+
+  /** Pass the response on. */
+  async #answer(
+    { response, framing }: FinalHead,
+    isLast: () => boolean,
+  ): Promise<Outcome> {
+    const { session, upstream, watch, http } = this.ground;
+    const { flow } = session;
+    const { reader } = this.attempt.leg!;
+    const close = isLast() || framing.kind === "close" || !this.isSent ||
+      !staysOpen(this.request);
+    const meter = meterOf(framing, 502);
+    const head = headForClient(response, { framing, close });
+    await this.#write(headAndBody(head, reader, meter));
+    if (!meter.done) {
+      await copyBody(reader, meter, session.leg.stream, (count) => {
+        flow.backward += count;
+        flow.active = true;
+      });
+    }
+    if (framing.kind === "chunked") {
+      await this.#write(await readTrailers(reader, http.maxHeadSize, 502));
+    }
+    watch.end();
+    session.backend = null;
+    const isKept = this.isSent && framing.kind !== "close" &&
+      staysOpen(response);
+    if (isKept) upstream.rest();
+    else upstream.close();
+    return close ? "close" : "continue";
+  }
+
+  async #write(bytes: Uint8Array): Promise<void> {
+    const { flow, leg } = this.ground.session;
+    flow.backward += bytes.length;
+    flow.active = true;
+    await leg.write(bytes);
+  }
+}

@@ -1,0 +1,45 @@
+import { takeProxyHeader } from "../client_address.ts";
+import type { WorkerCore } from "../core.ts";
+import { LIMIT_WORDS } from "../limit_gate.ts";
+import {
+  armPreauth,
+  disarmPreauth,
+  fail,
+  runBridge,
+  startTls,
+} from "../pipeline.ts";
+import type { Session } from "../session.ts";
+import { Connection } from "./connection.ts";
+import { refuse } from "./endings.ts";
+
+/**
+ * The story of an http session (spec section 11): one request after the other, each routed by itself.
+ * Never rejects; the session's `ended` says why it is over, and its connections are closed.
+ */
+export async function runHttp(
+  core: WorkerCore,
+  session: Session,
+): Promise<void> {
+  let connection: Connection | null = null;
+  try {
+    armPreauth(core, session, () => null);
+    await takeProxyHeader(core, session);
+    const limit = await core.limits.connection(session);
+    await startTls(core, session);
+    if (limit !== null) {
+      session.mark("limit", LIMIT_WORDS[limit]);
+      return await refuse(core, session, 429);
+    }
+    disarmPreauth(session);
+    session.stage = "preauth";
+    connection = new Connection(core, session);
+    if (await connection.serve() === "upgraded") await runBridge(core, session);
+  } catch (error) {
+    await fail(core, session, null, error);
+  } finally {
+    disarmPreauth(session);
+    session.leg.close();
+    session.backend?.close();
+    connection?.close();
+  }
+}
