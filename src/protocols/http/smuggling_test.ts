@@ -76,6 +76,7 @@ interface Errors {
 }
 
 const SERVERS: Errors[] = [];
+// deno-lint-ignore no-control-regex
 for (const lineEnd of [/\r\n/y, /\r?\n/y, /[\0-\x08\x0a-\x1f]+/y]) {
   for (
     const name of [
