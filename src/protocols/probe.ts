@@ -11,14 +11,14 @@ import {
   type BackendOffer,
   type FailureStage,
 } from "./protocol.ts";
-import { openBackend } from "./smtp/back.ts";
+import * as http from "./http/back.ts";
+import * as smtp from "./smtp/back.ts";
 import { findLineProtocol } from "./table.ts";
 
 export type ProbeResult =
   | {
     readonly ok: true;
-    /** Null for a protocol without a greeting that can be asked for more. */
-    readonly offer: BackendOffer | null;
+    readonly offer: BackendOffer;
   }
   | {
     readonly ok: false;
@@ -29,12 +29,19 @@ export type ProbeResult =
   };
 
 type Trial =
-  | { readonly ok: true; readonly offer: BackendOffer | null }
+  | { readonly ok: true; readonly offer: BackendOffer }
   | {
     readonly ok: false;
     readonly stage: FailureStage;
     readonly message: string;
   };
+
+/** A leg that fails in one of these has shown its certificate, and that was good. */
+const BEHIND_TLS: ReadonlySet<FailureStage> = new Set([
+  "forwarding",
+  "auth",
+  "response",
+]);
 
 /** A second try with one setting changed need not wait as long as a login would. */
 const VARIANT_MS = 3000;
@@ -56,10 +63,7 @@ export function describeProbe(leg: LegSnapshot, result: ProbeResult): string {
   if (!result.ok) {
     return `${head}: FAILED at ${result.stage}: ${result.message}\n  likely cause: ${result.cause}`;
   }
-  const offer = result.offer === null
-    ? "connected"
-    : `ok: ${[...result.offer.capabilities].join(" ")}`;
-  return `${head}: ${offer}`;
+  return `${head}: ok: ${[...result.offer.capabilities].join(" ")}`;
 }
 
 /**
@@ -78,7 +82,7 @@ export async function findRoot(
       caCerts,
     } as const;
     const trial = await tryLeg({ ...leg, trust }, timeout);
-    return trial.ok || trial.stage === "forwarding" || trial.stage === "auth";
+    return trial.ok || BEHIND_TLS.has(trial.stage);
   };
   if (!await signs(roots)) return undefined;
   let candidates = roots;
@@ -104,11 +108,9 @@ async function tryLeg(leg: LegSnapshot, timeout: number): Promise<Trial> {
       await writeAll(io.stream, encodeProxyV2(null));
     }
     if (leg.tls === "implicit") await io.startTls();
-    const protocol = findLineProtocol(leg.protocol) ??
-      (isPassThrough(leg.protocol) ? { openBackend } : undefined);
-    const offer = protocol
-      ? await protocol.openBackend(io, { leg, forwarded: null })
-      : null;
+    const { openBackend } = findLineProtocol(leg.protocol) ??
+      (isPassThrough(leg.protocol) ? smtp : http);
+    const offer = await openBackend(io, { leg, forwarded: null });
     return { ok: true, offer };
   } catch (error) {
     const message = (error as Error).message;

@@ -5,6 +5,7 @@ import {
   type BackendOptions,
   FakeImapBackend,
 } from "../../tests/support/fake_imap_backend.ts";
+import { FakeHttpBackend } from "../../tests/support/fake_http_backend.ts";
 import { refusedPort } from "../../tests/support/ports.ts";
 import { Ground } from "../../tests/support/proxy_config.ts";
 import { Backend } from "../../tests/support/recipient_stage.ts";
@@ -64,7 +65,7 @@ Deno.test("probeLeg says what a leg offers", async () => {
         }),
       );
       assert.ok(result.ok, JSON.stringify(result));
-      assert.ok(result.offer?.capabilities.has("IDLE"));
+      assert.ok(result.offer.capabilities.has("IDLE"));
     }
   }
 });
@@ -75,7 +76,7 @@ Deno.test("probeLeg says hello to mail servers that have no login", async () => 
     await using server = new Backend(ground, protocol);
     const result = await probeLeg(leg(server.port, { protocol }), TIMEOUT);
     assert.ok(result.ok, JSON.stringify(result));
-    assert.ok(result.offer?.capabilities.has("8BITMIME"));
+    assert.ok(result.offer.capabilities.has("8BITMIME"));
     const hello = protocol === "lmtp" ? /^LHLO / : /^EHLO /;
     assert.match(server.commands[0]![0]!, hello);
   }
@@ -87,6 +88,31 @@ Deno.test("probeLeg says hello to mail servers that have no login", async () => 
   const result = await probeLeg(leg(other.port, { protocol: "lmtp" }), TIMEOUT);
   assert.ok(!result.ok);
   assert.match(result.cause, /does not speak lmtp as the leg expects$/);
+});
+
+Deno.test("probeLeg asks an HTTP server what it speaks, and whether a PROXY header comes first", async () => {
+  for (const proxy of [false, true]) {
+    await using server = new FakeHttpBackend({ name: "web", proxy });
+    server.answer = (talk) => talk.reply(405);
+    const right = { protocol: "http", forwarding: proxy ? "proxy" : "none" };
+    const result = await probeLeg(
+      leg(server.port, right as Partial<LegSnapshot>),
+      TIMEOUT,
+    );
+    assert.ok(result.ok, JSON.stringify(result));
+    assert.ok(result.offer.capabilities.has("HTTP/1.1"));
+    const [request] = server.connections.flatMap(({ requests }) => requests);
+    assert.equal(`${request!.method} ${request!.target}`, "OPTIONS *");
+  }
+  await using ground = await Ground.create();
+  await using other = new FakeImapBackend({
+    name: "other",
+    tls: "plain",
+    certificate: ground.certificate,
+  });
+  const result = await probeLeg(leg(other.port, { protocol: "http" }), TIMEOUT);
+  assert.ok(!result.ok);
+  assert.match(result.cause, /does not speak http as the leg expects$/);
 });
 
 Deno.test("probeLeg names a port on which nobody listens", async () => {
