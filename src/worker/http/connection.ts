@@ -1,4 +1,5 @@
 import type { EndReason } from "../../port/messages.ts";
+import type { HttpSnapshot } from "../../port/snapshot.ts";
 import { HttpFault } from "../../protocols/http/fault.ts";
 import { readHead } from "../../protocols/http/head_reader.ts";
 import {
@@ -18,7 +19,6 @@ import { Upstream } from "./upstream.ts";
 
 /** A client's connection behind its handshake, and the requests that come over it. */
 export class Connection implements Ground {
-  readonly http;
   readonly upstream = new Upstream();
   readonly watch: ClientWatch;
   readonly #silence: Silence;
@@ -28,8 +28,12 @@ export class Connection implements Ground {
   /** The answer to a head that did not come in time. */
   #parting: Promise<void> | null = null;
 
-  constructor(readonly core: WorkerCore, readonly session: Session) {
-    this.http = core.generation.snapshot.http!;
+  /** `http`: as of now, for all of the connection. */
+  constructor(
+    readonly core: WorkerCore,
+    readonly session: Session,
+    readonly http: HttpSnapshot,
+  ) {
     this.watch = new ClientWatch(
       core.deadlines,
       session.leg.reader,
@@ -37,7 +41,7 @@ export class Connection implements Ground {
     );
     this.#silence = new Silence(
       core.deadlines,
-      this.http.relayIdle,
+      http.relayIdle,
       session.flow,
       () => this.#exchange?.stall(),
     );

@@ -1,3 +1,4 @@
+import { SessionEnd } from "../../protocols/session_end.ts";
 import { takeProxyHeader } from "../client_address.ts";
 import type { WorkerCore } from "../core.ts";
 import { LIMIT_WORDS } from "../limit_gate.ts";
@@ -32,7 +33,10 @@ export async function runHttp(
     }
     disarmPreauth(session);
     session.stage = "preauth";
-    connection = new Connection(core, session);
+    const { http } = core.generation.snapshot;
+    // A reload may have taken the listener away since the accept.
+    if (!http) throw new SessionEnd("drained");
+    connection = new Connection(core, session, http);
     if (await connection.serve() === "upgraded") await runBridge(core, session);
   } catch (error) {
     await fail(core, session, null, error);
