@@ -26,7 +26,7 @@ Deno.test("check accepts docs/estate.toml once its files exist", async () => {
   const { code, stdout, stderr } = await run(["check", config]);
   assert.equal(stderr, "");
   assert.equal(code, 0);
-  for (const port of [993, 995, 465, 587, 143, 110, 4190, 25, 24]) {
+  for (const port of [993, 995, 465, 587, 143, 110, 4190, 25, 24, 443, 80]) {
     assert.match(stdout, new RegExp(`:${port}\\b`));
   }
 });
