@@ -25,10 +25,12 @@ export function compileGlob(pattern: string): (path: string) => boolean {
     throw new PatternFault(`has more than ${LONGEST} characters`);
   }
   const steps = new GlobParser(canonicalPath(pattern)).parse();
+  const settles = steps.map((_, at) => isLastDoubleStar(steps, at));
   const seen = new Int32Array(steps.length);
   let now = new Int32Array(steps.length);
   let next = new Int32Array(steps.length);
   let count = 0;
+  let isSettled = false;
   const enter = (set: Int32Array, at: number, position: number) => {
     if (seen[at] === position) return;
     seen[at] = position;
@@ -37,13 +39,17 @@ export function compileGlob(pattern: string): (path: string) => boolean {
       enter(set, step.first, position);
       enter(set, step.second, position);
     } else if (step.kind === "jump") enter(set, step.to, position);
-    else set[count++] = at;
+    else {
+      set[count++] = at;
+      if (settles[at]) isSettled = true;
+    }
   };
   return (path) => {
     seen.fill(-1);
     count = 0;
+    isSettled = false;
     enter(now, 0, 0);
-    for (let at = 0; at < path.length;) {
+    for (let at = 0; at < path.length && !isSettled;) {
       const character = path.codePointAt(at)!;
       at += character > 0xffff ? 2 : 1;
       const waiting = count;
@@ -57,8 +63,25 @@ export function compileGlob(pattern: string): (path: string) => boolean {
       if (count === 0) return false;
       [now, next] = [next, now];
     }
-    return seen[steps.length - 1] === path.length;
+    return isSettled || seen[steps.length - 1] === path.length;
   };
+}
+
+/** Whether a step is that of a `**` with nothing behind it: once there, a path matches whatever follows. */
+function isLastDoubleStar(steps: readonly Step[], at: number): boolean {
+  const step = steps[at]!;
+  if (step.kind !== "test" || step.test !== isAny) return false;
+  const visited = new Set<number>();
+  const leadsToEnd = (to: number): boolean => {
+    if (visited.has(to)) return false;
+    visited.add(to);
+    const next = steps[to]!;
+    return next.kind === "end" ||
+      next.kind === "jump" && leadsToEnd(next.to) ||
+      next.kind === "split" &&
+        (leadsToEnd(next.first) || leadsToEnd(next.second));
+  };
+  return leadsToEnd(at + 1);
 }
 
 /**

@@ -14,6 +14,8 @@ const CASES: readonly [string, readonly string[], readonly string[]][] = [
   ["/a/**/z", ["/a/z", "/a/b/z", "/a/b/c/z"], ["/az", "/a/bz", "/a/z/"]],
   ["**/z", ["z", "/z", "/a/z"], ["/az"]],
   ["/a**z", ["/az", "/a/b/z"], ["/a"]],
+  ["/{a/**,b/**/c}", ["/a/", "/a/x/y", "/b/c", "/b/x/c"], ["/a", "/b/x"]],
+  ["/**{,a}{,b}", ["/", "/x", "/ab"], ["a"]],
   ["/a/***", ["/a/b/c"], []],
   ["/?", ["/a", "/ü", "/💌"], ["/", "/ab", "//"]],
   ["/[a-c]", ["/a", "/c"], ["/d", "/", "/-"]],
@@ -64,6 +66,7 @@ Deno.test("compileGlob says what is wrong with a pattern", () => {
 Deno.test("compileGlob: no pattern is slow", () => {
   const long = "a".repeat(8192);
   assert.equal(compileGlob("{a,a}".repeat(199) + "b")(long), false);
+  assert.equal(compileGlob(`**${"{,a}".repeat(199)}b`)(long), false);
   assert.equal(compileGlob("{a,b}".repeat(30))("ab".repeat(15)), true);
   assert.equal(compileGlob("*a".repeat(100) + "*b")(long), false);
   assert.equal(compileGlob("**a".repeat(100) + "**b")(long), false);
