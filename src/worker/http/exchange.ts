@@ -28,6 +28,8 @@ export type Outcome = "continue" | "close" | "upgraded";
 export class Exchange {
   readonly attempt = new Attempt();
   readonly #sender: RequestSender;
+  /** The request names nobody where its route asks for a name. */
+  #isAnonymous = false;
   /** Of the final response; 0 before there is one. */
   status = 0;
 
@@ -102,6 +104,7 @@ export class Exchange {
       ? await this.#sender.whole()
       : null;
     const account = accountOf(core, rule, request, body);
+    this.#isAnonymous = account === null && rule.extract !== null;
     const target = await targetOf(
       core,
       session,
@@ -208,8 +211,10 @@ export class Exchange {
     const { session, upstream, watch, http } = this.ground;
     const { flow } = session;
     const { reader } = this.attempt.leg!;
-    const close = isLast() || framing.kind === "close" || !this.isSent ||
-      !staysOpen(this.request);
+    // Who is asked for credentials may be another server's, which this connection cannot lead to.
+    const isAsked = this.#isAnonymous && response.status === 401;
+    const close = isAsked || isLast() || framing.kind === "close" ||
+      !this.isSent || !staysOpen(this.request);
     const meter = meterOf(framing, 502);
     const head = headForClient(response, { framing, close });
     await this.#write(headAndBody(head, reader, meter));
