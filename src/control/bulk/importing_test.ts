@@ -34,6 +34,7 @@ function setup() {
         else mappings.set(identifier, destination);
       }
     },
+    health: () => ({ serving: true, problem: null }),
     unstorable: (each: string) => each.startsWith("#") ? "begins with #" : null,
     list: () =>
       Promise.reject(new StoreError("bad-data", "mappings cannot be listed")),

@@ -1,5 +1,6 @@
 import type { Config } from "../../config/schema.ts";
 import { turn } from "../../store/sorting.ts";
+import { type Clock, systemClock } from "../../observe/clock.ts";
 import { storeFailure } from "../accounts.ts";
 import {
   evictEverywhere,
@@ -8,6 +9,7 @@ import {
   whomToForget,
 } from "../everywhere.ts";
 import type { Parts } from "../parts.ts";
+import { recoveryOf } from "./recovery.ts";
 import type { MoveGround } from "./relocation.ts";
 
 /** So many lookups are asked of the store at once. */
@@ -25,8 +27,10 @@ type GroundParts = Pick<
 export function moveGround(
   parts: GroundParts,
   config: () => Config,
+  clock: Clock = systemClock,
 ): MoveGround {
   return {
+    recovered: recoveryOf(parts, clock),
     // Logins in older processes are not held: where they went astray, they are ended with the others.
     hold: (accounts) => pinEverywhere(parts, accounts),
     async read(accounts) {

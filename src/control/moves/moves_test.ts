@@ -28,6 +28,7 @@ async function setup(folder?: string) {
         else mappings.set(account, destination);
       }
     },
+    recovered: () => Promise.resolve(),
     forget: () => Promise.resolve(),
     evict: () => Promise.resolve(new Map()),
   };

@@ -1,10 +1,10 @@
 import type { Left, Mapped, MoveGround } from "./relocation.ts";
 
-type Store = Pick<MoveGround, "read" | "write">;
+type Store = Pick<MoveGround, "read" | "write" | "recovered">;
 
 /**
  * After a write of `wanted` that failed, perhaps half-way: give those that have it back what they had
- * `before`. Never rejects; what cannot be found out or put right is "unknown".
+ * `before`. A store that has gone away is waited for. Never rejects; what cannot be found out or put right is "unknown".
  */
 export async function putBack(
   store: Store,
@@ -41,14 +41,21 @@ export async function putBack(
   );
 }
 
+/** It may go away while it is read, too. */
+const ATTEMPTS = 2;
+
 /** Nothing of those that cannot be read. */
 async function read(
   store: Store,
   accounts: readonly string[],
 ): Promise<Mapped> {
-  try {
-    return await store.read(accounts);
-  } catch {
-    return new Map();
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    await store.recovered();
+    try {
+      return await store.read(accounts);
+    } catch {
+      // Tried again, or given up.
+    }
   }
+  return new Map();
 }

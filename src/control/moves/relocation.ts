@@ -14,6 +14,8 @@ export interface MoveGround {
   read(accounts: readonly string[]): Promise<Mapped>;
   /** Durable when it resolves; may have done a part of it when it rejects. */
   write(changes: Mapped): Promise<void>;
+  /** Resolves when the store can be asked, or is not to be waited for any longer. */
+  recovered(): Promise<void>;
   /**
    * Once this resolves nobody routes by what was known before, unless it is not certain what the store
    * has and it cannot be asked.

@@ -42,6 +42,13 @@ class FakeGround implements MoveGround {
     }
   }
 
+  recoveries = 0;
+
+  recovered() {
+    this.recoveries++;
+    return Promise.resolve();
+  }
+
   readonly forgotten: boolean[] = [];
 
   async forget(accounts: readonly string[], isCertain: boolean) {
@@ -115,6 +122,7 @@ Deno.test("relocate puts back what it wrote when a write fails half-way", async 
     ground.writesUntilFailure = written;
     const { accounts, failure } = await run({ a: "new", b: "new", c: "new" });
     assert.equal(failure?.message, "disk full");
+    assert.equal(ground.recoveries, written === 0 ? 1 : 2);
     assert.deepEqual(
       [...accounts.values()].map(({ result }) => result),
       ["a", "b", "c"].map((_, i) => i < written ? "put-back" : "not-moved"),
