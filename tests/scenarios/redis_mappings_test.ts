@@ -121,6 +121,23 @@ needs(
 
 needs(
   NEEDED,
+  "Redis: keys that are no account's make no other mapping of an export",
+  async () => {
+    await using server = await RedisServer.start();
+    await using stage = await Stage.create({ config: mapping(server.url) });
+    const exported = (format: string) =>
+      stage.proxy.ask("GET", `/mappings/export?format=${format}`);
+    await server.ask("SET", "route:x\nbob@example.com\tnew\ny", "old");
+    assert.equal(await exported("tsv"), "");
+    assert.equal(await exported("csv"), "identifier,destination\n");
+    await server.ask("SET", `route:${BOB}`, "old");
+    assert.equal(await exported("tsv"), `${BOB}\told\n`);
+    assert.match(await exported("ndjson"), /"x\\nbob@example.com\\tnew\\ny"/);
+  },
+);
+
+needs(
+  NEEDED,
   "Redis: killed in the middle of logins, nobody is refused, and it is used again when it is back",
   async () => {
     await using server = await redis();

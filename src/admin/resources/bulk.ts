@@ -183,14 +183,18 @@ function streamed(
       );
     },
     async pull(controller) {
-      const { done, value } = await iterator.next();
-      const rows = (value ?? []).map((each: Mapping) =>
-        formatRow(format, each)
-      );
-      const text = head + rows.join("");
-      head = "";
-      if (text !== "") controller.enqueue(encoder.encode(text));
-      if (done) controller.close();
+      for (;;) {
+        const { done, value } = await iterator.next();
+        const rows = (value ?? []).map((each: Mapping) =>
+          formatRow(format, each)
+        );
+        const text = head + rows.join("");
+        head = "";
+        if (text !== "") controller.enqueue(encoder.encode(text));
+        if (done) controller.close();
+        // Nobody pulls again before something came.
+        if (done || text !== "") return;
+      }
     },
     async cancel() {
       await iterator.return?.();

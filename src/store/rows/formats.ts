@@ -24,11 +24,23 @@ export function isHead(format: RowFormat, line: string): boolean {
     format === "tsv" && line === COLUMNS.join("\t");
 }
 
-/** A row with its line end. */
+/** What a line cannot hold. */
+const UNWRITABLE = {
+  ndjson: null,
+  tsv: /\s/,
+  csv: /[\r\n]/,
+} as const satisfies Record<RowFormat, RegExp | null>;
+
+/**
+ * A row with its line end. "" for a mapping that the format has no line for: other programs may have put one
+ * into the store, and nobody can log in by such a name.
+ */
 export function formatRow(
   format: RowFormat,
   { identifier, destination }: Mapping,
 ): string {
+  const unwritable = UNWRITABLE[format];
+  if (unwritable?.test(identifier) || unwritable?.test(destination)) return "";
   switch (format) {
     case "ndjson":
       return `${JSON.stringify({ identifier, destination })}\n`;

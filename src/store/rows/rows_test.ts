@@ -59,6 +59,25 @@ Deno.test("rows of each format come back as they were", () => {
   }
 });
 
+Deno.test("a mapping that would be another one, or two, as a line has none", () => {
+  const rows = [
+    ["x\ny", "new", ["ndjson"]],
+    ["x", "new\r", ["ndjson"]],
+    ["x\ty", "new", ["ndjson", "csv"]],
+    ["x y", "new", ["ndjson", "csv"]],
+  ] as const;
+  for (const [identifier, destination, formats] of rows) {
+    const written = ROW_FORMATS.filter((format) => {
+      const text = formatRow(format, { identifier, destination });
+      if (text === "") return false;
+      const row = readRow(format, text.slice(0, -1));
+      assert.deepEqual(row, { identifier, destination });
+      return true;
+    });
+    assert.deepEqual(written, formats);
+  }
+});
+
 Deno.test("readRow says what is wrong with a line", () => {
   const mapping = { identifier: "a", destination: "b" };
   const cases = [
