@@ -146,6 +146,23 @@ export const SQL_STEPS: Record<string, Step> = {
     assert.deepEqual(opened.store.health(), { serving: true, problem: null });
   },
 
+  "a wrong list_query fails listings alone": async (
+    { page: { queries } },
+    open,
+  ) => {
+    const list_query = queries.list_query.replace(
+      "ORDER BY identifier",
+      "ORDER BY ident",
+    );
+    await using opened = await open({ queries: { ...queries, list_query } });
+    await assert.rejects(opened.store.list(null, 2), {
+      code: "bad-data",
+      message: /^list_query: .*ident/,
+    });
+    assert.equal(opened.store.health().serving, true);
+    assert.ok(opened.told.every((told) => told.startsWith("warning: ")));
+  },
+
   "a list_query that does not go on is an error, not an endless list": async (
     { page: { queries }, sql },
     open,

@@ -270,6 +270,30 @@ needs(
 
 needs(
   NEEDED,
+  "RedisSource answers lookups by a user who may do nothing else, whatever else is asked",
+  async () => {
+    await using server = await RedisServer.start();
+    await server.ask(
+      ...["ACL", "SETUSER", "reader", "on", ">secret", "~route:*", "+get"],
+    );
+    const told: string[] = [];
+    const url = `redis://reader:secret@127.0.0.1:${server.port}`;
+    const store = await openStore(url, { told });
+    await assert.rejects(store.list(null, 10), {
+      code: "bad-data",
+      message: /^mappings cannot be listed: NOPERM/,
+    });
+    for (const writing of [store.set("alice", "new"), store.delete("alice")]) {
+      await assert.rejects(writing, { code: "write-failed" });
+    }
+    assert.equal(await store.get("alice"), null);
+    assert.deepEqual(told, []);
+    await store.close();
+  },
+);
+
+needs(
+  NEEDED,
   "RedisSource tells a refused write from a server that is gone",
   async () => {
     await using full = await RedisServer.start({

@@ -44,6 +44,17 @@ export function readFailure(error: unknown): StoreError {
   return lost(error);
 }
 
+/** What a failed listing means: lookups do without the right to list. */
+export function listFailure(error: unknown): StoreError {
+  if (!isAnswer(error) || firstWord(error) !== "NOPERM") {
+    return readFailure(error);
+  }
+  return new StoreError(
+    "bad-data",
+    `mappings cannot be listed: ${error.message}`,
+  );
+}
+
 /** What a failed write means. */
 export function writeFailure(error: unknown): StoreError {
   if (error instanceof StoreError) return error;

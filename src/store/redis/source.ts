@@ -2,7 +2,13 @@ import { parseRedisUrl } from "../../config/redis_url.ts";
 import type { RemoteSource } from "../remote/source.ts";
 import { type MappingChanges, type MappingPage, StoreError } from "../store.ts";
 import type { RedisClient } from "./client.ts";
-import { isReadOnly, lost, readFailure, writeFailure } from "./errors.ts";
+import {
+  isReadOnly,
+  listFailure,
+  lost,
+  readFailure,
+  writeFailure,
+} from "./errors.ts";
 import { readPlace } from "./keys.ts";
 import { Cluster } from "ioredis";
 import { RedisPool } from "./pool.ts";
@@ -88,6 +94,7 @@ export class RedisSource implements RemoteSource {
     return await this.#read(
       signal,
       (client) => walk(client, this.#prefix, place, limit),
+      listFailure,
     );
   }
 
@@ -117,11 +124,12 @@ export class RedisSource implements RemoteSource {
   async #read<T>(
     signal: AbortSignal,
     ask: (client: RedisClient) => Promise<T>,
+    failure = readFailure,
   ): Promise<T> {
     try {
       return await this.#pool.run(signal, ask);
     } catch (error) {
-      throw readFailure(error);
+      throw failure(error);
     }
   }
 

@@ -97,6 +97,12 @@ export class SqlSource implements RemoteSource {
       const { rows } = await connection.run({
         sql,
         parameters: [after ?? NOBODY, limit],
+      }).catch((error) => {
+        // It is wrong or not allowed, which lookups do without.
+        if (error instanceof SqlFault && error.kind === "statement") {
+          throw new StoreError("bad-data", `list_query: ${error.message}`);
+        }
+        throw error;
       });
       return pageOf(rows, after, limit);
     });
