@@ -71,6 +71,11 @@ export interface MappingStore {
   readonly source: "file" | "redis" | "sql";
   readonly writable: boolean;
   get(identifier: string): Promise<string | null>;
+  /**
+   * The same for each of these, in their order; callers bound how many they give at once. Absent where it
+   * would cost no less than to ask for each.
+   */
+  getMany?(identifiers: readonly string[]): Promise<readonly (string | null)[]>;
   /** Create or replace; durable when it resolves. */
   set(identifier: string, destination: string): Promise<void>;
   /** True when there was a mapping. */

@@ -108,6 +108,23 @@ const STEPS: Record<string, (t: StoreUnderTest) => Promise<void>> = {
     await t.store.write(new Map());
   },
 
+  "a thousand go in and out together, each with its own destination": async (
+    t,
+  ) => {
+    const all = [...ODD, ...Array.from({ length: 989 }, (_, i) => `user${i}`)];
+    const wanted = (i: number) => ["old", "new", null][i % 3] as string | null;
+    await t.store.write(new Map(all.map((each) => [each, "old"])));
+    await t.store.write(new Map(all.map((each, i) => [each, wanted(i)])));
+    const again = await t.reopen();
+    for (const store of [t.store, again]) {
+      const found = await store.getMany?.([...all, "nobody"]) ??
+        await Promise.all([...all, "nobody"].map((each) => store.get(each)));
+      assert.deepEqual(found, [...all.map((_, i) => wanted(i)), null]);
+    }
+    assert.deepEqual(await again.getMany?.([]) ?? [], []);
+    await again.close();
+  },
+
   "write with one that cannot be stored changes nothing": async (
     { store },
   ) => {

@@ -151,6 +151,34 @@ export const SQL_SERVER_STEPS: Record<string, Step> = {
     );
   },
 
+  "many lookups that are too slow together end at the server too": async (
+    stage,
+  ) => {
+    await using opened = await openSqlStore({
+      url: stage.url,
+      queries: { query: stage.slowQuery },
+      timeout: 1000,
+      poolSize: POOL,
+    });
+    const slow = assert.rejects(
+      opened.store.getMany!(["q", "alice@example.com", "q"]),
+      { code: "unavailable", message: "no answer within 1000 ms" },
+    );
+    let done = false;
+    const quick = (async () => {
+      while (!done) assert.equal(await opened.store.get("q"), "new");
+    })();
+    await slow;
+    done = true;
+    await quick;
+    await until(
+      "the end of the slow query",
+      async () => (await stage.connections()).slow === 0,
+    );
+    assert.deepEqual(opened.told, []);
+    assert.deepEqual(await opened.store.getMany!(["q", "q"]), ["new", "new"]);
+  },
+
   "a wrong password is told apart from a server that is down": async (
     stage,
   ) => {

@@ -56,6 +56,14 @@ type Open = (options?: Partial<SqlStoreOptions>) => Promise<OpenedSqlStore>;
 const always = (stage: SqlStage, expression: string) =>
   `SELECT ${expression} FROM (SELECT ${stage.placeholder} AS i) AS t`;
 
+/** Its statements, but that the one that writes a mapping is refused where there is one. */
+function withoutReplacing({ page: { queries } }: SqlStage) {
+  const values = queries.upsert_query.match(/VALUES \(([^)]*)\)/)![1]!;
+  const upsert_query =
+    `INSERT INTO ${TABLE} (identifier, destination) VALUES (${values})`;
+  return { ...queries, upsert_query };
+}
+
 export const SQL_STEPS: Record<string, Step> = {
   "the documentation's example works without a complaint": async (_, open) => {
     await using opened = await open();
@@ -95,6 +103,8 @@ export const SQL_STEPS: Record<string, Step> = {
       });
       const found = await opened.store.get("alice@example.com");
       assert.equal(found, expected, expression);
+      const together = await opened.store.getMany!(["alice", "bob"]);
+      assert.deepEqual(together, [expected, expected], expression);
     }
   },
 
@@ -105,6 +115,9 @@ export const SQL_STEPS: Record<string, Step> = {
     await assert.rejects(opened.store.get("alice@example.com"), {
       code: "bad-data",
       message: "the destination found is not UTF-8 text",
+    });
+    await assert.rejects(opened.store.getMany!(["alice", "bob"]), {
+      code: "bad-data",
     });
     assert.deepEqual(opened.store.health(), { serving: true, problem: null });
   },
@@ -123,6 +136,10 @@ export const SQL_STEPS: Record<string, Step> = {
       assert.equal(await opened.store.get("a"), "new");
       assert.equal(await opened.store.get("b"), "old");
       assert.equal(await opened.store.get("c"), null);
+      assert.deepEqual(
+        await opened.store.getMany!(["c", "a", "b"]),
+        [null, "new", "old"],
+      );
     },
 
   "without both statements that write it is read-only": async (
@@ -248,13 +265,7 @@ export const SQL_STEPS: Record<string, Step> = {
   ) => {
     await using opened = await open();
     await opened.store.set("alice@example.com", "old");
-    // One that does not replace what is there.
-    const upsert_query =
-      `INSERT INTO ${TABLE} (identifier, destination) VALUES (` +
-      stage.page.queries.upsert_query.match(/VALUES \(([^)]*)\)/)![1]! + ")";
-    await using strict = await open({
-      queries: { ...stage.page.queries, upsert_query },
-    });
+    await using strict = await open({ queries: withoutReplacing(stage) });
     await assert.rejects(
       strict.store.write(
         new Map([["bob@example.com", "new"], ["alice@example.com", "new"]]),
@@ -268,6 +279,33 @@ export const SQL_STEPS: Record<string, Step> = {
     assert.equal(await opened.store.get("alice@example.com"), "old");
     assert.equal(await opened.store.get("bob@example.com"), null);
   },
+
+  "of a thousand changes with one that is refused none is made, and the next ones are":
+    async (stage, open) => {
+      const wave = Array.from(
+        { length: 1000 },
+        (_, i): [string, string] => [`user${i}@example.com`, "new"],
+      );
+      const accounts = wave.map(([account]) => account);
+      await using opened = await open({ poolSize: 1 });
+      await opened.store.set("user7@example.com", "old");
+      await using strict = await open({
+        queries: withoutReplacing(stage),
+        poolSize: 1,
+      });
+      await assert.rejects(strict.store.write(new Map(wave)), {
+        code: "write-failed",
+      });
+      assert.deepEqual(
+        await strict.store.getMany!(accounts),
+        wave.map((_, i) => i === 7 ? "old" : null),
+      );
+      await opened.store.write(new Map(wave));
+      assert.deepEqual(
+        await strict.store.getMany!(accounts),
+        wave.map(() => "new"),
+      );
+    },
 
   "a value that looks like SQL stays a value": async (_, open) => {
     await using opened = await open();

@@ -133,6 +133,25 @@ test("MariaDB: a procedure may find the destination", async () => {
   assert.equal(await opened.store.get("alice"), "to-alice");
 });
 
+test("MariaDB: a procedure may store many mappings, which it cannot take in bulk", async () => {
+  const url = mariadb.url();
+  await mariadb.sql(
+    `DELETE FROM mailbox_routes; CREATE PROCEDURE put_route(IN who varchar(320), IN place varchar(255))
+     REPLACE INTO mailbox_routes VALUES (who, place);`,
+  );
+  await using opened = await openSqlStore({
+    url,
+    queries: { ...page.queries, upsert_query: "CALL put_route(?, ?)" },
+  });
+  assert.deepEqual(opened.told, []);
+  const accounts = Array.from({ length: 100 }, (_, i) => `user${i}`);
+  await opened.store.write(new Map(accounts.map((each) => [each, "new"])));
+  assert.deepEqual(
+    await opened.store.getMany!(accounts),
+    accounts.map(() => "new"),
+  );
+});
+
 test("MariaDB: identifiers in a binary column", async () => {
   const url = mariadb.url();
   await mariadb.sql(

@@ -141,6 +141,31 @@ test("PostgreSQL: a value of an account is in no message", async () => {
   });
 });
 
+test("PostgreSQL: a function may store mappings, and columns may hold bytes", async () => {
+  const url = postgres.url();
+  await postgres.sql(
+    `CREATE TABLE byte_routes (identifier bytea PRIMARY KEY, destination bytea NOT NULL);
+     CREATE FUNCTION put_route(bytea, bytea) RETURNS text LANGUAGE sql AS
+     $$INSERT INTO byte_routes VALUES ($1, $2) RETURNING 'done'$$;`,
+  );
+  await using opened = await openSqlStore({
+    url,
+    queries: {
+      query: "SELECT destination FROM byte_routes WHERE identifier = $1",
+      upsert_query: "SELECT put_route($1, $2)",
+      delete_query: "DELETE FROM byte_routes WHERE identifier = $1",
+    },
+  });
+  assert.deepEqual(opened.told, []);
+  const accounts = Array.from({ length: 100 }, (_, i) => `back\\slash ü ${i}`);
+  await opened.store.write(new Map(accounts.map((each) => [each, "new"])));
+  assert.equal(await opened.store.get(accounts[7]!), "new");
+  assert.deepEqual(
+    await opened.store.getMany!([...accounts, "nobody"]),
+    [...accounts.map(() => "new"), null],
+  );
+});
+
 test("PostgreSQL: nothing named is left at the server, as poolers want it", async () => {
   const url = postgres.url();
   await using opened = await openSqlStore({

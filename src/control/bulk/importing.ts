@@ -143,27 +143,34 @@ export class Importing {
     if (mappings.size === 0) return;
     if (isAtOnce) return await this.#write(mappings);
     this.#note(mappings.keys());
-    const one = async (part: ReadonlyMap<string, string>) => {
-      await this.#store.write(part);
-      this.#written += part.size;
-    };
+    const refusal = await this.#writeHalves([...mappings], held);
+    if (refusal !== null) throw failed(refusal);
+  }
+
+  /**
+   * Where the store refuses these together, half of them at a time, down to those that it refuses. Answers
+   * why where it refuses all.
+   */
+  async #writeHalves(
+    rows: readonly (readonly [string, string])[],
+    held: Held,
+  ): Promise<StoreError | null> {
     try {
-      await one(mappings);
+      await this.#store.write(new Map(rows));
+      this.#written += rows.length;
+      return null;
     } catch (error) {
       if (!isRefusal(error)) throw failed(error);
-      const before = this.#written;
-      let last: unknown = error;
-      for (const [identifier, destination] of mappings) {
-        try {
-          await one(new Map([[identifier, destination]]));
-        } catch (error) {
-          if (!isRefusal(error)) throw failed(error);
-          last = error;
-          this.#reader.bad(held.lineOf(identifier), error.message);
-        }
+      const [[identifier] = [""], ...others] = rows;
+      if (others.length === 0) {
+        this.#reader.bad(held.lineOf(identifier), error.message);
+        return error;
       }
-      if (this.#written === before) throw failed(last);
     }
+    const middle = rows.length >>> 1;
+    const first = await this.#writeHalves(rows.slice(0, middle), held);
+    const second = await this.#writeHalves(rows.slice(middle), held);
+    return first && second;
   }
 
   /** All or none. */

@@ -12,8 +12,9 @@ import type { Parts } from "../parts.ts";
 import { recoveryOf } from "./recovery.ts";
 import type { MoveGround } from "./relocation.ts";
 
-/** So many lookups are asked of the store at once. */
+/** So many lookups are asked of the store at once: one by one, and together. */
 const READ_AT_ONCE = 64;
+const READ_TOGETHER = 1000;
 
 /** So many changes are given at once to a store that cannot take all or none of them. */
 const WRITTEN_AT_ONCE = 1000;
@@ -35,9 +36,12 @@ export function moveGround(
     hold: (accounts) => pinEverywhere(parts, accounts),
     async read(accounts) {
       const found = new Map<string, string | null>();
-      for (const some of portions(accounts, READ_AT_ONCE)) {
-        const answers = await Promise.all(
-          some.map((account) => parts.store.get(account)),
+      const { store } = parts;
+      const size = store.getMany ? READ_TOGETHER : READ_AT_ONCE;
+      for (const some of portions(accounts, size)) {
+        const answers = await (
+          store.getMany?.(some) ??
+            Promise.all(some.map((account) => store.get(account)))
         ).catch((error) => {
           throw storeFailure(error);
         });

@@ -52,6 +52,23 @@ export class RedisSource implements RemoteSource {
     return this.#read(signal, (client) => client.get(this.#key(identifier)));
   }
 
+  getMany(
+    identifiers: readonly string[],
+    signal: AbortSignal,
+  ): Promise<(string | null)[]> {
+    return this.#read(signal, async (client) => {
+      const keys = identifiers.map((each) => this.#key(each));
+      if (client instanceof Cluster) {
+        return await Promise.all(keys.map((key) => client.get(key)));
+      }
+      const pipeline = client.pipeline();
+      for (const key of keys) pipeline.get(key);
+      const results = await pipeline.exec();
+      refuseAny(results);
+      return (results ?? []).map(([, found]) => found as string | null);
+    });
+  }
+
   async delete(identifier: string, signal: AbortSignal): Promise<boolean> {
     const removed = await this.#write(
       signal,
@@ -149,7 +166,7 @@ export class RedisSource implements RemoteSource {
 
 type Results = readonly [error: Error | null, result: unknown][] | null;
 
-/** The first failure within a transaction that was carried out. */
+/** The first failure among commands that were carried out. */
 function refuseAny(results: Results): void {
   for (const [error] of results ?? []) {
     if (error) throw error;

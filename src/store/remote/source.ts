@@ -29,6 +29,11 @@ export interface RemoteSource {
   readonly parallel: number;
   /** The destination; null or "" where there is none. */
   get(identifier: string, signal: AbortSignal): Promise<string | null>;
+  /** The same for each of these, in their order, in less time than one by one. */
+  getMany(
+    identifiers: readonly string[],
+    signal: AbortSignal,
+  ): Promise<(string | null)[]>;
   /** True when there was a mapping. */
   delete(identifier: string, signal: AbortSignal): Promise<boolean>;
   /** See MappingStore; what a single mapping is set by, too. */

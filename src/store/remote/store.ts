@@ -29,8 +29,8 @@ const LONGEST_PAUSE = 1000;
 /** At the start, a source that does not answer is waited for no longer, ms. */
 const LONGEST_OPENING = 5000;
 
-/** So many changes of a batch have as long as one lookup has. */
-const CHANGES_A_TIMEOUT = 1000;
+/** So many changes or lookups together have as long as one lookup has. */
+const SIZE_A_TIMEOUT = 1000;
 
 /**
  * Mappings in another program. While it cannot be asked, requests fail at once, and it is tried again
@@ -83,6 +83,17 @@ export class RemoteStore implements MappingStore {
       "get",
       (signal) => this.remote.get(identifier, signal),
       { again: true },
+    );
+  }
+
+  getMany(
+    identifiers: readonly string[],
+  ): Promise<readonly (string | null)[]> {
+    if (identifiers.length === 0) return Promise.resolve([]);
+    return this.#request(
+      "get",
+      (signal) => this.remote.getMany(identifiers, signal),
+      { again: true, size: identifiers.length },
     );
   }
 
@@ -156,10 +167,10 @@ export class RemoteStore implements MappingStore {
     identifiers: readonly string[],
     run: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    const changes = identifiers.length;
+    const size = identifiers.length;
     return this.#writes.run(
       identifiers,
-      () => this.#request(operation, run, { changes }),
+      () => this.#request(operation, run, { size }),
     );
   }
 
@@ -167,10 +178,10 @@ export class RemoteStore implements MappingStore {
   async #request<T>(
     operation: StoreOperation,
     run: (signal: AbortSignal) => Promise<T>,
-    { changes = 1, again = false },
+    { size = 1, again = false },
   ): Promise<T> {
     const { clock, events, timeout } = this.options;
-    const limit = timeout() * Math.ceil(changes / CHANGES_A_TIMEOUT);
+    const limit = timeout() * Math.ceil(size / SIZE_A_TIMEOUT);
     const deadline = new AbortController();
     const cancel = clock.after(limit, () => deadline.abort(late(limit)));
     const { signal } = deadline;

@@ -28,6 +28,8 @@ class FakeSource implements RemoteSource {
       this.gets.push({ identifier, answer, fail })
     );
   }
+  getMany = (identifiers: readonly string[]) =>
+    Promise.all(identifiers.map((each) => this.get(each)));
   delete = () => Promise.resolve(true);
   write: RemoteSource["write"] = () => this.writing.promise;
   list = () => Promise.resolve({ mappings: [], next: null });

@@ -29,6 +29,11 @@ export interface SqlConnection {
   readonly lost: boolean;
   /** Values are bound: they are never part of the statement's text. */
   run(statement: SqlStatement): Promise<SqlResult>;
+  /** What a statement that only reads gives for each of these: the first value of the first row, null without one. */
+  readEach(
+    sql: string,
+    parameters: readonly (readonly SqlParameter[])[],
+  ): Promise<readonly SqlValue[]>;
   /** All or none. */
   transaction(statements: readonly SqlStatement[]): Promise<void>;
   /** Without running it. */

@@ -17,6 +17,15 @@ import {
   type SqlValue,
   withoutValues,
 } from "./connection.ts";
+import {
+  askForBulk,
+  BulkExecute,
+  bulkPortions,
+  NOT_IN_BULK,
+  takesBulk,
+} from "./mysql_bulk.ts";
+import { internalsOf } from "./mysql_internals.ts";
+import { ReadEach } from "./mysql_reading.ts";
 import { BROKEN, connectionFault, type SqlServer } from "./server.ts";
 
 /** MySQL and MariaDB. */
@@ -52,6 +61,7 @@ const NO_TLS = "not logged in: the server offers no TLS";
 
 /** What the library knows of a prepared statement. */
 interface Shapes {
+  readonly id: number;
   readonly parameters: readonly unknown[];
   readonly columns: readonly unknown[];
 }
@@ -68,6 +78,7 @@ class MySqlConnection implements SqlConnection {
   lost = false;
   /** Fails what is under way: the library says nothing of it when its connection is destroyed. */
   #cutOff = () => {};
+  #takesBulk = false;
 
   private constructor(
     private readonly server: SqlServer,
@@ -104,9 +115,11 @@ class MySqlConnection implements SqlConnection {
         flags: ["-LOCAL_FILES"],
         ...tls && { ssl: {} },
       });
-      if (tls) useOwnTls(client as unknown as Internals, server);
+      askForBulk(client);
+      if (tls) useOwnTls(client as unknown as Internals, server, signal);
       const connection = new MySqlConnection(server, client, socket);
       await connection.#logIn(signal);
+      connection.#takesBulk = takesBulk(client);
       await connection.#limitStatements(timeout());
       return connection;
     } catch (error) {
@@ -124,10 +137,36 @@ class MySqlConnection implements SqlConnection {
       ));
   }
 
+  async readEach(
+    sql: string,
+    parameters: readonly (readonly SqlParameter[])[],
+  ): Promise<readonly SqlValue[]> {
+    if (this.#takesBulk) {
+      const { id } = await this.#prepare(sql);
+      const found = await this.#ask<readonly SqlValue[] | null>(
+        parameters.flat(),
+        (done) =>
+          internalsOf(this.client).addCommand(
+            new ReadEach(id, parameters, done),
+          ),
+      );
+      if (found !== null) return found;
+    }
+    const found: SqlValue[] = [];
+    for (const each of parameters) {
+      const { rows } = await this.run({ sql, parameters: each });
+      found.push(rows[0]?.[0] ?? null);
+    }
+    return found;
+  }
+
   async transaction(statements: readonly SqlStatement[]): Promise<void> {
     await this.#command("START TRANSACTION");
     try {
-      for (const statement of statements) await this.run(statement);
+      for (const run of runsOf(statements)) {
+        if (await this.#inBulk(run)) continue;
+        for (const statement of run) await this.run(statement);
+      }
       await this.#command("COMMIT");
     } catch (error) {
       if (!this.lost) await this.#command("ROLLBACK");
@@ -135,19 +174,9 @@ class MySqlConnection implements SqlConnection {
     }
   }
 
-  describe(sql: string): Promise<SqlShape> {
-    return this.#ask(
-      [],
-      (done) =>
-        this.client.prepare(sql, (error, prepared) => {
-          if (error) return done(error, { parameters: 0, columns: 0 });
-          const { parameters, columns } = prepared as unknown as Shapes;
-          done(null, {
-            parameters: parameters.length,
-            columns: columns.length,
-          });
-        }),
-    );
+  async describe(sql: string): Promise<SqlShape> {
+    const { parameters, columns } = await this.#prepare(sql);
+    return { parameters: parameters.length, columns: columns.length };
   }
 
   abandon(): void {
@@ -160,6 +189,41 @@ class MySqlConnection implements SqlConnection {
     this.#cutOff();
     this.client.destroy();
     this.socket.destroy();
+  }
+
+  #prepare(sql: string): Promise<Shapes> {
+    return this.#ask(
+      [],
+      (done) =>
+        this.client.prepare(
+          sql,
+          (error, prepared) => done(error, prepared as unknown as Shapes),
+        ),
+    );
+  }
+
+  /** False where the server does not take this statement so: nothing was done. */
+  async #inBulk(run: readonly SqlStatement[]): Promise<boolean> {
+    const [first] = run;
+    if (!this.#takesBulk || run.length < 2 || first === undefined) return false;
+    const { id } = await this.#prepare(first.sql);
+    for (const portion of bulkPortions(run)) {
+      const rows = portion.map(({ parameters }) => parameters);
+      let isTaken = true;
+      await this.#ask(
+        rows.flat(),
+        (done) =>
+          internalsOf(this.client).addCommand(
+            new BulkExecute(id, rows, (error) => {
+              isTaken =
+                (error as mysql.QueryError | null)?.errno !== NOT_IN_BULK;
+              done(isTaken ? error : null);
+            }),
+          ),
+      );
+      if (!isTaken) return false;
+    }
+    return true;
   }
 
   #logIn(signal: AbortSignal): Promise<void> {
@@ -220,12 +284,27 @@ class MySqlConnection implements SqlConnection {
   }
 }
 
+/** Neighbours with the same text. */
+function runsOf(statements: readonly SqlStatement[]): SqlStatement[][] {
+  const runs: SqlStatement[][] = [];
+  for (const statement of statements) {
+    const last = runs.at(-1);
+    if (last?.[0]?.sql === statement.sql) last.push(statement);
+    else runs.push([statement]);
+  }
+  return runs;
+}
+
 /** The library's own TLS takes a certificate for "localhost" where the host is an IP address. */
-function useOwnTls(client: Internals, { trust }: SqlServer): void {
+function useOwnTls(
+  client: Internals,
+  { trust }: SqlServer,
+  signal: AbortSignal,
+): void {
   client.startTLS = (onSecure) => {
     const raw = client.stream;
     raw.removeAllListeners("data");
-    secureNode(raw, trust!).then((secured) => {
+    secureNode(raw, trust!, signal).then((secured) => {
       secured.on(
         "data",
         (bytes: Uint8Array) => client.packetParser.execute(bytes),

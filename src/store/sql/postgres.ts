@@ -18,6 +18,11 @@ import {
   type SqlValue,
   withoutValues,
 } from "./connection.ts";
+import {
+  pipeline,
+  type PipelinedResult,
+  PipelineError,
+} from "./postgres_pipeline.ts";
 import { BROKEN, connectionFault, type SqlServer } from "./server.ts";
 
 /** The type `bytea`, whose text form is hexadecimal. */
@@ -69,9 +74,12 @@ class PostgresConnection implements SqlConnection {
   lost = false;
   readonly #client: postgres.Sql;
   readonly #sockets = new Set<Socket>();
-  /** What is under way, and what fails it at once. */
-  #running: { cancel(): void } | null = null;
-  #cutOff = () => {};
+  /** The one that the library speaks over. */
+  #socket: Socket | null = null;
+  /** What the server wants to hear from those who call something off; null: it was not said yet. */
+  #cancellation: Uint8Array | null = null;
+  /** What fails at once what is under way; null: nothing is. */
+  #cutOff: (() => void) | null = null;
   #opened = false;
 
   constructor(
@@ -115,7 +123,8 @@ class PostgresConnection implements SqlConnection {
     const abort = () => this.close();
     this.signal.addEventListener("abort", abort, { once: true });
     try {
-      await this.#query("SELECT 1", []);
+      const { state: { pid, secret } } = await this.#query("SELECT 1", []);
+      this.#cancellation = cancellation(pid, secret);
     } catch (error) {
       this.close();
       this.signal.throwIfAborted();
@@ -137,12 +146,22 @@ class PostgresConnection implements SqlConnection {
     };
   }
 
+  async readEach(
+    sql: string,
+    parameters: readonly (readonly SqlParameter[])[],
+  ): Promise<readonly SqlValue[]> {
+    const results = await this.#pipeline(
+      parameters.map((each) => ({ sql, parameters: each })),
+    );
+    return results.map(({ rows, types }) =>
+      valueOf(rows[0]?.[0] ?? null, types[0])
+    );
+  }
+
   async transaction(statements: readonly SqlStatement[]): Promise<void> {
     await this.#query("BEGIN", []);
     try {
-      for (const { sql, parameters } of statements) {
-        await this.#query(sql, parameters);
-      }
+      await this.#pipeline(statements);
       await this.#query("COMMIT", []);
     } catch (error) {
       if (!this.lost) await this.#query("ROLLBACK", []);
@@ -162,23 +181,22 @@ class PostgresConnection implements SqlConnection {
   }
 
   abandon(): void {
-    const running = this.#running;
-    if (this.lost || running === null) return this.close();
+    const cutOff = this.#cutOff;
+    if (this.lost || cutOff === null) return this.close();
     this.lost = true;
-    this.#cutOff();
+    cutOff();
     // The server would go on with it, and others after it, until its connections are used up.
-    const cancelled = Promise.resolve<unknown>(running.cancel());
     const timer = setTimeout(() => this.close(), CANCEL_MS);
     const done = () => {
       clearTimeout(timer);
       this.close();
     };
-    cancelled.then(done, done);
+    this.#cancel().then(done, done);
   }
 
   close(): void {
     this.lost = true;
-    this.#cutOff();
+    this.#cutOff?.();
     void this.#client.end({ timeout: 0 }).catch(() => {});
     for (const socket of this.#sockets) socket.destroy();
   }
@@ -188,21 +206,53 @@ class PostgresConnection implements SqlConnection {
     parameters: readonly SqlParameter[],
   ): Promise<Rows> {
     const query = this.#client.unsafe(sql, [...parameters]);
-    this.#running = query;
-    const cut = new Promise<never>((_, reject) => {
-      this.#cutOff = () => reject(new SqlFault("connection", BROKEN));
-    });
+    return await this.#running(
+      query.raw() as unknown as Promise<Rows>,
+      parameters,
+    );
+  }
+
+  #pipeline(statements: readonly SqlStatement[]): Promise<PipelinedResult[]> {
+    const { serializers } = this.#client.options;
+    return this.#running(
+      pipeline(
+        this.#socket!,
+        statements,
+        (type, value) => String(serializers[type]?.(value) ?? value),
+      ),
+      [],
+    );
+  }
+
+  async #running<T>(
+    job: PromiseLike<T>,
+    parameters: readonly SqlParameter[],
+  ): Promise<T> {
+    const { promise: cut, reject } = Promise.withResolvers<never>();
+    this.#cutOff = () => reject(new SqlFault("connection", BROKEN));
     try {
-      return await Promise.race([query.raw(), cut]) as unknown as Rows;
+      return await Promise.race([job, cut]);
     } catch (error) {
       throw this.#fault(error, parameters);
     } finally {
-      this.#running = null;
+      this.#cutOff = null;
     }
   }
 
+  /** The server takes this on a connection of its own, which it closes. */
+  async #cancel(): Promise<void> {
+    if (this.#cancellation === null) return;
+    const socket = await this.#dial();
+    const { promise: closed, resolve } = Promise.withResolvers<void>();
+    socket.once("error", () => resolve());
+    socket.once("close", () => resolve());
+    socket.write(this.#cancellation);
+    await closed;
+  }
+
   #fault(error: unknown, parameters: readonly SqlParameter[]): SqlFault {
-    if (!(error instanceof postgres.PostgresError)) {
+    const isPipelined = error instanceof PipelineError;
+    if (!isPipelined && !(error instanceof postgres.PostgresError)) {
       this.lost = true;
       return connectionFault(error);
     }
@@ -213,20 +263,22 @@ class PostgresConnection implements SqlConnection {
       kind,
       kind === "login"
         ? `the login is refused: ${LOGIN[code] ?? code}`
-        : withoutValues(message, parameters),
+        : withoutValues(message, isPipelined ? error.parameters : parameters),
     );
   }
 
-  /** The library asks for a socket when it connects, and for others to cancel what is under way. */
+  /** For the library when it connects, and to call off what is under way. */
   async #dial(): Promise<Socket> {
     if (this.#opened && !this.lost) throw new Error("the connection is lost");
     const { address, trust, clearAllowed } = this.server;
     const signal = this.#opened ? AbortSignal.timeout(CANCEL_MS) : this.signal;
     const socket = await connectNode(address.target, signal);
     this.#track(socket);
-    if (trust === null) return socket;
-    const secured = await requestTls(socket, trust, clearAllowed);
+    const secured = trust === null
+      ? socket
+      : await requestTls(socket, trust, clearAllowed, signal);
     if (secured !== socket) this.#track(secured);
+    if (!this.#opened) this.#socket = secured;
     return secured;
   }
 
@@ -247,6 +299,7 @@ function requestTls(
   socket: Socket,
   trust: ServerTrust,
   clearAllowed: boolean,
+  signal: AbortSignal,
 ): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const close = () => reject(new SqlFault("connection", "closed before TLS"));
@@ -256,7 +309,7 @@ function requestTls(
       socket.removeListener("error", reject);
       socket.removeListener("close", close);
       if (answer.length === 1 && answer[0] === 83) {
-        return resolve(secureNode(socket, trust));
+        return resolve(secureNode(socket, trust, signal));
       }
       if (answer.length === 1 && answer[0] === 78 && clearAllowed) {
         return resolve(socket);
@@ -268,6 +321,14 @@ function requestTls(
     });
     socket.write(TLS_REQUEST);
   });
+}
+
+/** CancelRequest, with what the server has told of this connection. */
+function cancellation(pid: number, secret: number): Uint8Array {
+  const message = Buffer.from([0, 0, 0, 16, 4, 210, 22, 46, ...Array(8)]);
+  message.writeInt32BE(pid | 0, 8);
+  message.writeInt32BE(secret | 0, 12);
+  return message;
 }
 
 function valueOf(value: Buffer | null, type: number | undefined): SqlValue {

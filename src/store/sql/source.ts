@@ -64,6 +64,20 @@ export class SqlSource implements RemoteSource {
     });
   }
 
+  getMany(
+    identifiers: readonly string[],
+    signal: AbortSignal,
+  ): Promise<(string | null)[]> {
+    const sql = this.queries.query;
+    return this.#use(signal, "bad-data", async (connection) => {
+      const found = await connection.readEach(
+        sql,
+        identifiers.map((each) => [each]),
+      );
+      return found.map((value) => word("destination", value));
+    });
+  }
+
   delete(identifier: string, signal: AbortSignal): Promise<boolean> {
     return this.#use(signal, "write-failed", async (connection) => {
       const { changes } = await connection.run(this.#change(identifier, null));

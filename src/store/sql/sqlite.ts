@@ -5,11 +5,17 @@ import {
   type SqlConnection,
   type SqlDatabase,
   SqlFault,
+  type SqlParameter,
   type SqlResult,
   type SqlShape,
   type SqlStatement,
+  type SqlValue,
 } from "./connection.ts";
-import type { SqliteAnswer, SqliteRequest } from "./sqlite_request.ts";
+import type {
+  SqliteAnswer,
+  SqliteFound,
+  SqliteRequest,
+} from "./sqlite_request.ts";
 
 /** A worker cannot be broken off inside SQLite. So many may be on their way to an answer that nobody wants. */
 const MOST_ABANDONED = 2;
@@ -91,6 +97,13 @@ class SqliteConnection implements SqlConnection {
     return this.#ask({ run: statement }) as Promise<SqlResult>;
   }
 
+  readEach(
+    readEach: string,
+    parameters: readonly (readonly SqlParameter[])[],
+  ): Promise<readonly SqlValue[]> {
+    return this.#ask({ readEach, parameters }) as Promise<SqlValue[]>;
+  }
+
   async transaction(transaction: readonly SqlStatement[]): Promise<void> {
     await this.#ask({ transaction });
   }
@@ -117,7 +130,7 @@ class SqliteConnection implements SqlConnection {
     this.lost = true;
   }
 
-  async #ask(request: SqliteRequest): Promise<SqlResult | SqlShape | null> {
+  async #ask(request: SqliteRequest): Promise<SqliteFound> {
     const answer = await new Promise<SqliteAnswer>((resolve) => {
       this.#waiting = resolve;
       this.#worker.postMessage(request);

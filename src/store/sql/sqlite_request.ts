@@ -1,9 +1,11 @@
 /** What crosses between a SqliteConnection and its worker. */
 import type {
   SqlFaultKind,
+  SqlParameter,
   SqlResult,
   SqlShape,
   SqlStatement,
+  SqlValue,
 } from "./connection.ts";
 
 export interface SqliteFile {
@@ -17,11 +19,18 @@ export interface SqliteFile {
 export type SqliteRequest =
   | { readonly open: SqliteFile }
   | { readonly run: SqlStatement }
+  | {
+    readonly readEach: string;
+    readonly parameters: readonly (readonly SqlParameter[])[];
+  }
   | { readonly transaction: readonly SqlStatement[] }
   | { readonly describe: string };
 
+/** What the requests ask for, in their order; null: nothing. */
+export type SqliteFound = null | SqlResult | SqlShape | readonly SqlValue[];
+
 export type SqliteAnswer =
-  | { readonly answer: SqlResult | SqlShape | null }
+  | { readonly answer: SqliteFound }
   | {
     readonly fault: string;
     readonly kind: SqlFaultKind;

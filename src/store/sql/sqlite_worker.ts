@@ -13,6 +13,7 @@ import {
 import type {
   SqliteAnswer,
   SqliteFile,
+  SqliteFound,
   SqliteRequest,
 } from "./sqlite_request.ts";
 
@@ -153,13 +154,19 @@ function faultOf(error: unknown, parameters: readonly SqlParameter[]) {
 
 let inUse: SqliteFileInUse | null = null;
 
-function answer(request: SqliteRequest): SqlResult | SqlShape | null {
+function answer(request: SqliteRequest): SqliteFound {
   if ("open" in request) {
     inUse = SqliteFileInUse.open(request.open);
     return null;
   }
   inUse = inUse!.current();
   if ("run" in request) return inUse.run(request.run);
+  if ("readEach" in request) {
+    const { readEach: sql, parameters } = request;
+    return parameters.map((each) =>
+      inUse!.run({ sql, parameters: each }).rows[0]?.[0] ?? null
+    );
+  }
   if ("describe" in request) return inUse.describe(request.describe);
   inUse.transaction(request.transaction);
   return null;
@@ -170,7 +177,7 @@ function boundTo(request: SqliteRequest): readonly SqlParameter[] {
   if ("transaction" in request) {
     return request.transaction.flatMap(({ parameters }) => parameters);
   }
-  return [];
+  return "readEach" in request ? request.parameters.flat() : [];
 }
 
 self.onmessage = ({ data }: MessageEvent<SqliteRequest>) => {
