@@ -55,6 +55,16 @@ export class JmapClient implements AsyncDisposable {
     return this.command("read") as Promise<ReadMail[]>;
   }
 
+  /** Upload a message, put it into the inbox and download it again: how many octets went and came, and whether they are the same. */
+  store(
+    subject: string,
+    size: number,
+  ): Promise<{ sent: number; back: number; same: boolean }> {
+    return this.command("store", subject, String(size)) as Promise<
+      { sent: number; back: number; same: boolean }
+    >;
+  }
+
   /** One of the commands of the program. Throws JmapFailure. */
   async command(name: string, ...args: string[]): Promise<unknown> {
     const line = [name, ...args].join(" ") + "\n";

@@ -167,9 +167,12 @@ ${temporary.join("")}
     ssl_certificate ${certFile};
     ssl_certificate_key ${keyFile};
     root ${folder}/files;
+    if_modified_since before;
     location / { }
     location /zipped/ { gzip on; gzip_min_length 0; gzip_types *; }
     location /uploads/ { dav_methods PUT; }
+    location /third/ { keepalive_requests 3; }
+    location /second/ { keepalive_timeout 1s; }
   }
 }
 `;
