@@ -124,6 +124,11 @@ async function circumstances(scene: Scene, sizes: Sizes, rounds: number) {
     "the CPU of that server does not count. In these rows programs that are " +
     "compared with themselves run side by side and are measured in turns, in " +
     "four slices.",
+    "Rows with Redis: a redis-server on the same host has the mappings. Logins " +
+    "one at a time, of an account that is cached and of one that is new in " +
+    "turns; then of cached accounts alone, in windows of 15 s, in every other " +
+    "one of which the server is stopped (SIGSTOP), while 50 new accounts a " +
+    "second log in all the time.",
     "Session resumption towards the backend: nginx (proxy_ssl_session_reuse) " +
     "and HAProxy resume by default, and are left so; mailferry makes a full " +
     "handshake each time. Clients never resume.",
