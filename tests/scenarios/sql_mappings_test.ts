@@ -28,6 +28,7 @@ interface Kind {
   readonly needs: readonly string[];
   readonly page: StorePage;
   start(): Promise<Database>;
+  readonly sleep: string;
 }
 
 const KINDS: readonly Kind[] = [
@@ -36,12 +37,14 @@ const KINDS: readonly Kind[] = [
     needs: ["postgres"],
     page: await storePage("postgresql"),
     start: () => Postgres.start(),
+    sleep: "SELECT pg_sleep(600)",
   },
   {
     name: "MariaDB",
     needs: ["mariadbd"],
     page: await storePage("mysql"),
     start: () => MariaDb.start(),
+    sleep: "SELECT SLEEP(600)",
   },
 ];
 
@@ -222,6 +225,39 @@ for (const kind of KINDS) {
       await stage.proxy.event("store_up", 60_000);
       assert.equal(await whereIs(stage, "unknown@example.com"), "old");
       assert.equal(await whereIs(stage, BOB), "new");
+    },
+  );
+
+  needs(
+    kind.needs,
+    `${kind.name}: a write that waits for somebody else's lock fails alone`,
+    async () => {
+      await using store = await database(kind);
+      await using stage = await Stage.create({
+        config: mapping(page, store.url(), { lookup_timeout: "2s" }),
+      });
+      const row =
+        `FROM mailbox_routes WHERE identifier = '${ALICE}' FOR UPDATE`;
+      const locking = store.sql(`BEGIN; SELECT * ${row}; ${kind.sleep};`)
+        .catch(() => {});
+      await until(
+        "the lock",
+        async () =>
+          await store.sql(`SELECT identifier ${row} SKIP LOCKED;`) === "",
+      );
+      const query = new URLSearchParams({
+        identifier: ALICE,
+        destination: "new",
+      });
+      const write = await stage.proxy.admin("PUT", `/mappings?${query}`);
+      assert.equal(write.status, 500);
+      assert.match(write.body, /^no answer within 2000 ms/);
+      assert.equal(await readyz(stage), "200 ok");
+      assert.equal(await whereIs(stage, BOB), "new");
+      assert.equal(await whereIs(stage, ALICE), "old");
+      assert.equal(stage.proxy.count("store_down"), 0);
+      await store.server.crash();
+      await locking;
     },
   );
 

@@ -227,16 +227,19 @@ export class RemoteStore implements MappingStore {
         const isDown = signal.aborted
           ? this.#lastAnswer <= sent
           : isLast && isUnavailable(error);
-        if (isDown) this.#suspect(error.message);
+        // A write may wait for somebody else's lock, and one of several servers may be away alone.
+        const isAlone = this.remote.isPartial ||
+          signal.aborted && operation !== "get";
+        if (isDown && isAlone) this.#suspect();
+        else if (isDown) this.#goDown(error.message);
         else if (!isUnavailable(error)) this.#lastAnswer = clock.now();
       }
       throw error;
     }
   }
 
-  /** Of several servers others may answer. */
-  #suspect(problem: string): void {
-    if (!this.remote.isPartial) return this.#goDown(problem);
+  /** Down only if lookups are not answered either. */
+  #suspect(): void {
     if (this.#suspected) return;
     this.#suspected = true;
     const era = this.#era;

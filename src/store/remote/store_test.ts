@@ -203,6 +203,24 @@ Deno.test("RemoteStore of several servers is down when none of them answers", as
   assert.equal(told.filter((each) => each.startsWith("down")).length, 1);
 });
 
+Deno.test("RemoteStore is down after a write that takes too long only if nothing else is answered", async () => {
+  const { clock, source, store } = await open();
+  const late = `no answer within ${LIMIT} ms`;
+  const write = async () => {
+    const written = outcome(store.set("alice", "new"));
+    await settle();
+    clock.advance(LIMIT);
+    await settle();
+    assert.equal(await written, late);
+  };
+  await write();
+  assert.equal(store.health().serving, true);
+  assert.equal(source.drops, 0, "lookups under way go on");
+  source.fault = unavailable("hangs");
+  await write();
+  assert.equal(store.health().problem, "hangs");
+});
+
 Deno.test("RemoteStore stays up for an answer that cannot be used", async () => {
   const { source, store } = await open();
   const asked = outcome(store.get("alice"));
