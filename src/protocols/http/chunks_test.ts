@@ -177,7 +177,7 @@ Deno.test("ChunkScanner takes of noise what the grammar does", () => {
   const random = new SeededRandom(7);
   const alphabet = [...'00012aF;= "+', "\r", "\n", ...Array(8).fill("\r\n")];
   let bodies = 0;
-  for (let round = 0; round < 100_000; round++) {
+  for (let round = 0; round < 30_000; round++) {
     let noise = "";
     const length = 1 + random.below(16);
     while (noise.length < length) noise += random.pick(alphabet);
@@ -186,7 +186,7 @@ Deno.test("ChunkScanner takes of noise what the grammar does", () => {
     if (expected > 0) bodies++;
     assert.deepEqual(found > 0 ? found : NaN, expected, JSON.stringify(noise));
   }
-  assert.ok(bodies > 1000, `${bodies}`);
+  assert.ok(bodies > 300, `${bodies}`);
 });
 
 /** What goes on the wire of this trailer section. */

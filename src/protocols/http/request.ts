@@ -46,7 +46,7 @@ export function parseRequestHead(bytes: Uint8Array): RequestHead {
   if (fields.all("authorization").length > 1) {
     throw new HttpFault(400, "more than one Authorization");
   }
-  if (fields.tokens("expect").some((what) => what !== "100-continue")) {
+  if (fields.has("expect") && !expectsContinue(fields)) {
     throw new HttpFault(417, "an expectation that nobody can meet");
   }
   return {
@@ -118,6 +118,13 @@ function forwardedTarget(
 
 function notATarget(): HttpFault {
   return new HttpFault(400, "a request target that is none");
+}
+
+/** RFC 9110 10.1.1: nothing else is defined. */
+function expectsContinue(fields: Fields): boolean {
+  const expected = fields.tokens("expect");
+  return expected.length > 0 &&
+    expected.every((what) => what === "100-continue");
 }
 
 function asksForWebSocket(method: string, fields: Fields): boolean {

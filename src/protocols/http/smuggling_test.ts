@@ -76,7 +76,7 @@ interface Errors {
 }
 
 const SERVERS: Errors[] = [];
-for (const lineEnd of [/\r\n/y, /\r?\n/y, /\r\n|\r|\n/y]) {
+for (const lineEnd of [/\r\n/g, /\r?\n/g, /\r\n|\r|\n/g]) {
   for (
     const name of [
       (name: string) => name.toLowerCase(),
@@ -113,15 +113,11 @@ function seenBy(server: Errors, wire: string): string[] {
   const seen: string[] = [];
   let at = 0;
   const line = (): string => {
-    for (let end = at; end <= wire.length; end++) {
-      server.lineEnd.lastIndex = end;
-      if (!server.lineEnd.test(wire)) continue;
-      const text = wire.slice(at, end);
-      at = server.lineEnd.lastIndex;
-      return text;
-    }
-    at = wire.length;
-    return "?";
+    server.lineEnd.lastIndex = at;
+    const end = server.lineEnd.exec(wire);
+    const text = end === null ? "?" : wire.slice(at, end.index);
+    at = end === null ? wire.length : server.lineEnd.lastIndex;
+    return text;
   };
   while (at < wire.length) {
     seen.push(line().replace(/ HTTP\/1\.1$/, ""));
@@ -348,18 +344,12 @@ Deno.test("whatever random connections say, everybody reads what is passed on as
   const random = new SeededRandom(9112);
   const spice = (text: string): string => {
     if (random.below(8) > 0) return text;
+    if (random.below(2) > 0) {
+      const end = random.pick(["\n", "\r", "\r\r\n", " \r\n", "\r\n "]);
+      return text.replace("\r\n", end);
+    }
     const at = random.below(text.length + 1);
-    const odd = random.pick([
-      "\r",
-      "\n",
-      "\0",
-      " ",
-      "\t",
-      "_",
-      "\u00a0",
-      ";",
-      ",",
-    ]);
+    const odd = random.pick([..."\r\n\0 \t_\u00a0;,"]);
     return text.slice(0, at) + odd + text.slice(at + random.below(2));
   };
   const field = () =>
@@ -373,7 +363,7 @@ Deno.test("whatever random connections say, everybody reads what is passed on as
       () => "Upgrade: h2c",
     ])();
   let passedOn = 0;
-  for (let round = 0; round < 5000; round++) {
+  for (let round = 0; round < 2500; round++) {
     let input = "";
     for (let requests = 1 + random.below(3); requests > 0; requests--) {
       const lines = [`POST /${requests} HTTP/1.1`, "Host: h"];
