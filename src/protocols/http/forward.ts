@@ -2,7 +2,7 @@
  * Heads as they go on: without the fields between two neighbours and those that Connection names
  * (RFC 9110 7.6.1), the others in their order and spelling, the framing written anew.
  */
-import type { Fields } from "./fields.ts";
+import type { Field, Fields } from "./fields.ts";
 import type { Framing } from "./framing.ts";
 import { lengthSaid } from "./framing.ts";
 import { isForwarding, isHopByHop, judgedName } from "./hop_fields.ts";
@@ -37,9 +37,11 @@ export function headForBackend(
   const forwarded: string[] = [];
   const addresses: string[] = [];
   let text = `${request.method} ${request.target} HTTP/1.1\r\n`;
-  text += passedOn(fields, how.framing, (judged, value) => {
+  text += passedOn(fields, how.framing, (judged, { name, value }) => {
     if (judged === "expect") return how.expect;
     if (!isForwarding(judged)) return true;
+    // The trusted one let it through for another field, so it is the word of whoever came to it.
+    if (name.toLowerCase() !== judged) return false;
     if (how.trusted && how.client !== null) {
       if (judged === "forwarded") return collect(forwarded, value);
       if (judged === "x-forwarded-for") return collect(addresses, value);
@@ -87,19 +89,20 @@ export function headForClient(
 function passedOn(
   fields: Fields,
   framing: Framing,
-  keeps: (judged: string, value: string) => boolean,
+  keeps: (judged: string, field: Field) => boolean,
 ): string {
   const named = new Set(fields.tokens("connection").map(judgedName));
   let left = framingLine(framing);
   let text = "";
-  for (const { name, value } of fields.lines) {
+  for (const field of fields.lines) {
+    const { name, value } = field;
     const judged = judgedName(name);
     if (judged === left?.name) {
       text += `${name.replaceAll(/[^a-z]/gi, "-")}: ${left.value}\r\n`;
       left = null;
     } else if (
       judged !== "content-length" && !isHopByHop(judged) &&
-      (!named.has(judged) || judged === "host") && keeps(judged, value)
+      (!named.has(judged) || judged === "host") && keeps(judged, field)
     ) {
       text += `${name}: ${value}\r\n`;
     }

@@ -167,6 +167,19 @@ Deno.test("headForBackend appends to what a trusted one claims", () => {
   );
 });
 
+Deno.test("headForBackend believes no trusted one what only looks like its word", () => {
+  const odd = ["X_Forwarded_For: 1", "X-Forwarded.For: 1", "X_Real_IP: 1"];
+  const real = "X-Forwarded-For: 192.0.2.43";
+  assert.deepEqual(forBackend([...odd, real], { trusted: true }), [real]);
+  assert.deepEqual(
+    forBackend([real, ...odd], { trusted: true, client: "192.0.2.1" }),
+    [
+      "forwarded: for=192.0.2.1",
+      "x-forwarded-for: 192.0.2.43, 192.0.2.1",
+    ],
+  );
+});
+
 Deno.test("headForBackend appends to no quoted string that does not end", () => {
   const forwarded = (value: string) =>
     forBackend([`Forwarded: ${value}`], { trusted: true, client: "192.0.2.1" })
