@@ -11,6 +11,7 @@ import type {
   DestinationConfig,
   LegConfig,
 } from "./schema.ts";
+import type { ExtractConfig } from "./schema_http.ts";
 import { parseSqlUrl } from "./sql_url.ts";
 
 /** sysexits.h EX_CONFIG: the configuration does not validate. */
@@ -64,6 +65,9 @@ function describeConfig(config: Config, resources: Resources): string[] {
     ["mappings", [mappingRow(config)]],
     ["management API", [adminRow(config)]],
   ];
+  if (config.http.route.length > 0) {
+    sections.push(["http routes", routeRows(config)]);
+  }
   if (config.runtime.socket.length > 0) {
     sections.push(["runtime sockets", socketRows(config)]);
   }
@@ -161,6 +165,26 @@ function databaseOf(url: string): string {
     ? target.path
     : `${target.host} port ${target.port}, tls ${tls}`;
   return [kind, ...database === "" ? [] : [database], "at", place].join(" ");
+}
+
+/** In the order in which they are tried. */
+function routeRows({ http }: Config): string[][] {
+  return http.route.map(({ match, destination, extract, fallback }) => [
+    match,
+    extract === undefined
+      ? `all to ${destination}`
+      : `by ${extract.from}${sought(extract)}`,
+    extract === undefined
+      ? ""
+      : fallback === undefined
+      ? "others get 404"
+      : `others to ${fallback}`,
+  ]);
+}
+
+function sought({ from, param, header }: ExtractConfig): string {
+  if (from === "query") return ` ${param}`;
+  return from === "header" ? ` ${header}` : "";
 }
 
 function adminRow(config: Config): string[] {

@@ -70,6 +70,26 @@ Deno.test("runCheck lists runtime sockets", async () => {
   ]);
 });
 
+Deno.test("runCheck lists routes of HTTP", async () => {
+  const { stdout } = await check(
+    `${TEXT}[[http.route]]\nmatch = "/a"\ndestination = "new"\n${
+      [
+        'from = "query", param = "user"',
+        'from = "body", regex = "(.)"',
+      ].map((keys) => `[[http.route]]\nmatch = "/b/**"\nextract = {${keys}}\n`)
+        .join("")
+    }fallback = "default"\n`,
+  );
+  assert.deepEqual(stdout.slice(-6), [
+    "http routes",
+    "  /a     all to new",
+    "  /b/**  by query user  others get 404",
+    "  /b/**  by body        others to default",
+    "",
+    "c.toml: valid",
+  ]);
+});
+
 Deno.test("runCheck says how each leg is trusted, without secrets", async () => {
   const result = await check(
     `${TEXT}[destination.pin]\nhost = "2001:db8::1"\ntls_server_name = "p"\ntls_pinned_cert_sha256 = "${
