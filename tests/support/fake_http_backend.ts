@@ -260,7 +260,8 @@ export async function ordinary(talk: HttpTalk): Promise<void> {
 }
 
 function requestOf({ start, fields }: SeenHead): SeenRequest {
-  const [, method, target] = /^([A-Z]+) ([!-~]+) HTTP\/1\.1$/.exec(start) ?? [];
+  const [, method, target] =
+    /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([!-~]+) HTTP\/1\.1$/.exec(start) ?? [];
   if (method === undefined || target === undefined) {
     throw new MalformedMessage(`request line ${JSON.stringify(start)}`);
   }

@@ -137,7 +137,9 @@ export function chunkOf(data: string, extension = ""): string {
 /** One character for each octet. */
 export function latin1(bytes: Uint8Array): string {
   let text = "";
-  for (const byte of bytes) text += String.fromCharCode(byte);
+  for (let at = 0; at < bytes.length; at += 8192) {
+    text += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  }
   return text;
 }
 
