@@ -139,6 +139,19 @@ Deno.test("ChunkScanner counts chunks of any size it takes", () => {
   assert.equal(scanner.done, false);
 });
 
+Deno.test("ChunkScanner shows the data without its framing, in every split", () => {
+  const body = "3;a=b\r\n\r\n0\r\nA\r\n\r\n01234567\r\n0\r\n";
+  for (let size = 1; size <= body.length; size++) {
+    let data = "";
+    const scanner = new ChunkScanner(400, (piece) => data += byteText(piece));
+    for (let at = 0; at < body.length; at += size) {
+      scanner.scan(octetsOf(body.slice(at, at + size)));
+    }
+    assert.equal(scanner.done, true);
+    assert.equal(data, "\r\n0\r\n01234567");
+  }
+});
+
 Deno.test("ChunkScanner finds the end of random bodies in random pieces", () => {
   const random = new SeededRandom(9112);
   for (let round = 0; round < 300; round++) {
