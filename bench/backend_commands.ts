@@ -1,5 +1,5 @@
 /** What the dummy backend answers, in each protocol. */
-import type { Protocol } from "./dialogues.ts";
+import type { MailProtocol } from "./dialogues.ts";
 import type { Wire } from "./wire.ts";
 
 /** The server's side of a protocol. */
@@ -149,7 +149,7 @@ const submission: Answers = {
   },
 };
 
-export const ANSWERS: Readonly<Record<Protocol, Answers>> = {
+export const ANSWERS: Readonly<Record<MailProtocol, Answers>> = {
   imap,
   pop3,
   submission,

@@ -1,11 +1,25 @@
 /** What the load generator says in each protocol, as a client. */
+import { CHUNKED, HTTP, WEBSOCKET } from "./http_dialogues.ts";
 import type { Wire } from "./wire.ts";
 
-export type Protocol = "imap" | "pop3" | "submission";
+export type MailProtocol = "imap" | "pop3" | "submission";
+/** HTTP with bodies of a length or chunked, and WebSocket. */
+export type HttpProtocol = "http" | "chunked" | "websocket";
+export type Protocol = MailProtocol | HttpProtocol;
+
+export function isHttp(protocol: Protocol): protocol is HttpProtocol {
+  return protocol === "http" || protocol === "chunked" ||
+    protocol === "websocket";
+}
+
 export type Direction = "down" | "up";
 
 /** In the order of the rows. */
-export const PROTOCOLS: readonly Protocol[] = ["imap", "pop3", "submission"];
+export const PROTOCOLS: readonly MailProtocol[] = [
+  "imap",
+  "pop3",
+  "submission",
+];
 
 /** Each step resolves behind the server's reply, and throws when it is a refusal. */
 export interface Dialogue {
@@ -14,6 +28,8 @@ export interface Dialogue {
   startTls(wire: Wire): Promise<void>;
   login(wire: Wire, user: string): Promise<void>;
   logout(wire: Wire): Promise<void>;
+  /** A command that says nothing. */
+  noop(wire: Wire): Promise<void>;
   /** Transfers of so many bytes; POP3 has none up, submission none down. */
   transfers: Partial<
     Record<Direction, (wire: Wire, bytes: number) => Promise<void>>
@@ -37,7 +53,7 @@ export async function transact(wire: Wire, command: string): Promise<void> {
 }
 
 /** One line that begins so. */
-async function expect(wire: Wire, start: string): Promise<void> {
+export async function expect(wire: Wire, start: string): Promise<void> {
   const line = await wire.readLine();
   if (!line?.startsWith(start)) throw new Error(`not ${start}: ${line}`);
 }
@@ -47,6 +63,7 @@ const imap: Dialogue = {
   startTls: (wire) => transact(wire, "s STARTTLS"),
   login: (wire, user) => transact(wire, `a AUTHENTICATE PLAIN ${plain(user)}`),
   logout: (wire) => transact(wire, "z LOGOUT"),
+  noop: (wire) => transact(wire, "n NOOP"),
   transfers: {
     down: async (wire, bytes) => {
       await wire.write(`d SEND ${bytes}\r\n`);
@@ -71,6 +88,7 @@ const pop3: Dialogue = {
   startTls: (wire) => pop3Command(wire, "STLS"),
   login: (wire, user) => pop3Command(wire, `AUTH PLAIN ${plain(user)}`),
   logout: (wire) => pop3Command(wire, "QUIT"),
+  noop: (wire) => pop3Command(wire, "NOOP"),
   transfers: {
     down: async (wire, bytes) => {
       await pop3Command(wire, `RETR ${bytes}`);
@@ -110,6 +128,7 @@ const submission: Dialogue = {
     await smtpCommand(wire, `AUTH PLAIN ${plain(user)}`, 235);
   },
   logout: (wire) => smtpCommand(wire, "QUIT", 221),
+  noop: (wire) => smtpCommand(wire, "NOOP", 250),
   transfers: {
     up: async (wire, bytes) => {
       await smtpCommand(wire, "MAIL FROM:<user@bench.test>", 250);
@@ -125,4 +144,7 @@ export const DIALOGUES: Readonly<Record<Protocol, Dialogue>> = {
   imap,
   pop3,
   submission,
+  http: HTTP,
+  chunked: CHUNKED,
+  websocket: WEBSOCKET,
 };

@@ -161,7 +161,7 @@ async function run(job: Job): Promise<void> {
       for (const step of job.steps) {
         const more = await openSessions(target, step - wires.length);
         // One command each, so that the session is a bridged one.
-        await Promise.all(more.map((wire) => transact(wire, "n NOOP")));
+        await Promise.all(more.map(DIALOGUES[target.protocol].noop));
         wires.push(...more);
         await report({ event: "held", sessions: wires.length });
       }

@@ -1,7 +1,6 @@
 /** Memory: of idle sessions, and what bad clients leave behind. */
 import {
   type Bench,
-  type Figures,
   firstGreeting,
   GIB,
   type Group,
@@ -35,6 +34,26 @@ async function peakKb(proxy: Running, seconds: number): Promise<number> {
   }
   return peak;
 }
+
+/** KB of each idle session at every step, which is a number of them, and of a fresh start. */
+export function idleKb(
+  bench: Bench,
+  steps: number[],
+): Promise<{ fresh: number; held: number[] }> {
+  return bench.serve(async (target, proxy) => {
+    const fresh = await settledKb(proxy);
+    return await load({ target, task: "idle", steps }, async (talk) => {
+      const held: number[] = [];
+      for (const sessions of steps) {
+        await talk.go();
+        await talk.next();
+        held.push((await settledKb(proxy) - fresh) / sessions);
+      }
+      return { fresh, held };
+    });
+  });
+}
+
 export const idle: Group = {
   name: "idle",
   once: false,
@@ -44,29 +63,20 @@ export const idle: Group = {
     row("idleMany", "KB of an idle session, 5,000 sessions", 0),
     row("idleHeld", "sessions held for the row above", 0, false),
   ],
-  measure: (bench) =>
-    bench.serve(async (target, proxy) => {
-      const [few, wanted] = bench.sizes.idle;
-      const room = Math.floor(
-        (fileLimit - 800) / bench.subject.filesPerSession,
-      );
-      const many = Math.min(wanted, room);
-      const fresh = await settledKb(proxy);
-      return await load(
-        { target, task: "idle", steps: [few, many] },
-        async (talk) => {
-          const figures: Figures = { fresh: fresh / 1024 };
-          for (
-            const [key, sessions] of [["Few", few], ["Many", many]] as const
-          ) {
-            await talk.go();
-            await talk.next();
-            figures[`idle${key}`] = (await settledKb(proxy) - fresh) / sessions;
-          }
-          return { ...figures, idleHeld: many };
-        },
-      );
-    }),
+  measure: async (bench) => {
+    const [few, wanted] = bench.sizes.idle;
+    const room = Math.floor(
+      (fileLimit - 800) / bench.subject.filesPerSession,
+    );
+    const many = Math.min(wanted, room);
+    const { fresh, held } = await idleKb(bench, [few, many]);
+    return {
+      fresh: fresh / 1024,
+      idleFew: held[0] ?? NaN,
+      idleMany: held[1] ?? NaN,
+      idleHeld: many,
+    };
+  },
 };
 
 export const stalled: Group = {

@@ -11,10 +11,10 @@ import {
   warmUp,
 } from "./bench.ts";
 import type { Target } from "./client.ts";
-import { type Direction, type Protocol, PROTOCOLS } from "./dialogues.ts";
+import { type Direction, type MailProtocol, PROTOCOLS } from "./dialogues.ts";
 import type { Running } from "./process.ts";
 
-const TITLES: Readonly<Record<Protocol, string>> = {
+const TITLES: Readonly<Record<MailProtocol, string>> = {
   imap: "IMAP",
   pop3: "POP3",
   submission: "submission",

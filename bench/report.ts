@@ -30,14 +30,23 @@ function median(
   return low === undefined || high === undefined ? undefined : (low + high) / 2;
 }
 
+/** One figure to another; undefined where one of them is missing. */
+function ratio(
+  results: Results,
+  [own, ownKey]: [SubjectName, string],
+  [other, otherKey]: [SubjectName, string],
+): number | undefined {
+  const value = median(results, own, ownKey);
+  const base = median(results, other, otherKey);
+  return value === undefined || base === undefined ? undefined : value / base;
+}
+
 /** What the product has to reach. */
 function verdicts(results: Results, sizes: Sizes, soak: boolean): Verdict[] {
   const of = (subject: SubjectName, key: string) =>
     median(results, subject, key);
-  const ratio = (subject: SubjectName, rival: SubjectName, key: string) => {
-    const [own, other] = [of(subject, key), of(rival, key)];
-    return own === undefined || other === undefined ? undefined : own / other;
-  };
+  const against = (subject: SubjectName, rival: SubjectName, key: string) =>
+    ratio(results, [subject, key], [rival, key]);
   const list: Verdict[] = [];
   const shapes = [["bulk1", "one session", 0.85], [
     "bulk50",
@@ -47,21 +56,21 @@ function verdicts(results: Results, sizes: Sizes, soak: boolean): Verdict[] {
   for (const [key, title, limit] of shapes) {
     list.push({
       title: `bulk, ${title}: CPU to nginx`,
-      value: ratio("mailferry-implicit", "nginx", key),
+      value: against("mailferry-implicit", "nginx", key),
       limit,
     }, {
       title: `bulk, ${title}: CPU to HAProxy`,
-      value: ratio("mailferry-implicit", "haproxy", key),
+      value: against("mailferry-implicit", "haproxy", key),
       limit: 0.7,
     }, {
       title: `bulk, ${title}, STARTTLS: CPU to nginx`,
-      value: ratio("mailferry-starttls", "nginx", key),
+      value: against("mailferry-starttls", "nginx", key),
       limit: 1.1,
     });
   }
   list.push({
     title: "login: CPU to nginx",
-    value: ratio("mailferry-implicit", "nginx", "loginCpu"),
+    value: against("mailferry-implicit", "nginx", "loginCpu"),
     limit: 0.95,
   }, {
     title: "idle session, KB",
@@ -111,7 +120,12 @@ function verdicts(results: Results, sizes: Sizes, soak: boolean): Verdict[] {
       limit: soak ? 60 : 20,
     });
   }
-  return [...list, ...protocolVerdicts(results), ...storeVerdicts(results)];
+  return [
+    ...list,
+    ...protocolVerdicts(results),
+    ...storeVerdicts(results),
+    ...httpVerdicts(results),
+  ];
 }
 
 /** What logins have to reach with mappings in Redis on the same host. */
@@ -134,14 +148,6 @@ function storeVerdicts(results: Results): Verdict[] {
 
 /** What the protocols have to reach beside IMAP, and beside nginx's mail module. */
 function protocolVerdicts(results: Results): Verdict[] {
-  const ratio = (
-    [own, ownKey]: [SubjectName, string],
-    [other, otherKey]: [SubjectName, string],
-  ) => {
-    const value = median(results, own, ownKey);
-    const base = median(results, other, otherKey);
-    return value === undefined || base === undefined ? undefined : value / base;
-  };
   const list: Verdict[] = [];
   const pairs = [
     ["POP3 login", "pop3Login", "imapLogin"],
@@ -154,7 +160,7 @@ function protocolVerdicts(results: Results): Verdict[] {
     for (const [title, key, base] of pairs) {
       list.push({
         title: `${title}${suffix}: CPU to IMAP`,
-        value: ratio([name, key], [name, base]),
+        value: ratio(results, [name, key], [name, base]),
         limit: 1.1,
       });
     }
@@ -162,7 +168,7 @@ function protocolVerdicts(results: Results): Verdict[] {
   const own = "mailferry-implicit";
   list.push({
     title: "bulk behind a PROXY header: CPU to that without",
-    value: ratio([own, "proxyWith"], [own, "proxyWithout"]),
+    value: ratio(results, [own, "proxyWith"], [own, "proxyWithout"]),
     limit: 1.3,
   });
   for (
@@ -174,11 +180,39 @@ function protocolVerdicts(results: Results): Verdict[] {
   ) {
     list.push({
       title: `${title} login without TLS: CPU to nginx mail`,
-      value: ratio([own, key], ["nginx", key]),
+      value: ratio(results, [own, key], ["nginx", key]),
       limit: 1,
     });
   }
   return list;
+}
+
+/** What HTTP has to reach beside programs that are HTTP proxies by trade. */
+function httpVerdicts(results: Results): Verdict[] {
+  const own = "mailferry-implicit";
+  const against = (rival: SubjectName, key: string) =>
+    ratio(results, [own, key], [rival, key]);
+  return [{
+    title: "JMAP call, one connection: CPU to HAProxy",
+    value: against("haproxy", "httpCpu1"),
+    limit: 2,
+  }, {
+    title: "JMAP call, 32 connections: CPU to HAProxy",
+    value: against("haproxy", "httpCpu32"),
+    limit: 2,
+  }, {
+    title: "download, Content-Length: CPU to nginx",
+    value: against("nginx", "httpDown"),
+    limit: 1,
+  }, {
+    title: "download, chunked: CPU to nginx",
+    value: against("nginx", "httpDownChunked"),
+    limit: 1,
+  }, {
+    title: "idle WebSocket, KB",
+    value: median(results, own, "websocket"),
+    limit: 60,
+  }];
 }
 
 function missing(wanted: number, done: number | undefined) {
@@ -247,6 +281,7 @@ export function tables(
 function sized(key: string, title: string, sizes: Sizes): string {
   if (key === "idleFew") return title.replace("1,000", `${sizes.idle[0]}`);
   if (key === "idleMany") return title.replace("5,000", `${sizes.idle[1]}`);
+  if (key === "websocket") return title.replace("2,000", `${sizes.websockets}`);
   if (key === "wrongNames") return `${title} (${sizes.wrongNames})`;
   if (key === "halfway") return `${title} (${sizes.halfway})`;
   if (key === "randomNames") return `${title} (${sizes.randomNames})`;

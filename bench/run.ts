@@ -4,6 +4,8 @@
  */
 import { parseArgs } from "node:util";
 import { makeCertificates } from "./certificates.ts";
+import { ANSWER, startHttpBackend } from "./http_backend.ts";
+import { downloads, http, websockets } from "./http_rows.ts";
 import { Conversation, pause, stopAll } from "./process.ts";
 import { markdown, plain, type Results, tables } from "./report.ts";
 import {
@@ -19,11 +21,13 @@ import { mail, protocols, proxy } from "./protocol_rows.ts";
 import { stores } from "./store_rows.ts";
 import { bulk, logins, roundtrips, startup } from "./speed_rows.ts";
 import {
-  type BackendPorts,
+  freePort,
+  type OwnPorts,
   type Scene,
   type Subject,
   SUBJECTS,
 } from "./subjects.ts";
+import { CALL } from "./wrk.ts";
 
 const ROOT = new URL("../", import.meta.url).pathname;
 const PAGE = `${ROOT}docs/performance.md`;
@@ -39,6 +43,9 @@ const GROUPS: readonly Group[] = [
   proxy,
   mail,
   stores,
+  http,
+  downloads,
+  websockets,
   idle,
   stalled,
   abuse,
@@ -129,6 +136,13 @@ async function circumstances(scene: Scene, sizes: Sizes, rounds: number) {
     "turns; then of cached accounts alone, in windows of 15 s, in every other " +
     "one of which the server is stopped (SIGSTOP), while 50 new accounts a " +
     "second log in all the time.",
+    `HTTP rows: nginx with proxy_pass, HTTP/1.1 and connections to the backend ` +
+    "that are kept, proxy_buffering as shipped unless a row says off; HAProxy " +
+    "in mode http. The backend is another nginx, for WebSockets a small server " +
+    `of ours. wrk makes the calls for ${sizes.callSeconds} s in each row, POST with ` +
+    `Authorization: Basic and a body of ${CALL.length} bytes, answered with ` +
+    `${ANSWER.length}; no program ends a connection for the number of its ` +
+    "requests.",
     "Session resumption towards the backend: nginx (proxy_ssl_session_reuse) " +
     "and HAProxy resume by default, and are left so; mailferry makes a full " +
     "handshake each time. Clients never resume.",
@@ -197,12 +211,16 @@ async function main(): Promise<void> {
       certificates.backendKey,
     ]);
     const { ports } = await backend.next<
-      { event: string; ports: BackendPorts }
+      { event: string; ports: OwnPorts }
     >();
+    const { websocket, tls, ...others } = ports;
+    const nginx = freePort();
+    await startHttpBackend(folder, certificates, sizes, nginx);
+    const http = { http: nginx, chunked: nginx, websocket };
     const scene: Scene = {
       folder,
       certificates,
-      backend: ports,
+      backend: { ...others, tls: { ...tls, ...http } },
       protocol: "imap",
       threads: Number(options.threads),
       mailferry: await Deno.realPath(options.binary).catch(() =>

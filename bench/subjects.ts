@@ -5,7 +5,8 @@
  * sends a PROXY header to the backend.
  */
 import { BACKEND_NAME, type Certificates } from "./certificates.ts";
-import type { Protocol } from "./dialogues.ts";
+import { isHttp, type MailProtocol, type Protocol } from "./dialogues.ts";
+import { startNginxHttp } from "./nginx_http.ts";
 import { startNginxMail } from "./nginx_mail.ts";
 import { exists, fileLimit, type Running, start } from "./process.ts";
 
@@ -13,9 +14,17 @@ export type SubjectName = "mailferry-implicit" | "mailferry-starttls" | Rival;
 export type Rival = "nginx" | "haproxy";
 
 /** Where the dummy backend listens. */
+export interface OwnPorts {
+  tls: Record<MailProtocol, number>;
+  plain: Record<MailProtocol, number>;
+  authHttp: number;
+  websocket: number;
+}
+
+/** Where all backends listen. */
 export interface BackendPorts {
   tls: Record<Protocol, number>;
-  plain: Record<Protocol, number>;
+  plain: Record<MailProtocol, number>;
   authHttp: number;
 }
 
@@ -34,6 +43,8 @@ export interface Scene {
   pickByName?: boolean;
   /** Port of a redis-server that mailferry has its mappings from, rather than from a file. */
   redis?: number;
+  /** nginx passes HTTP answers on without its buffers. */
+  unbuffered?: boolean;
   /** The executable. */
   mailferry: string;
 }
@@ -48,6 +59,13 @@ export interface Subject {
   start(scene: Scene, port: number): Promise<Running>;
 }
 
+/** Where the backend of this scene listens. */
+function backendPort({ backend, protocol, plain }: Scene): number {
+  if (!plain) return backend.tls[protocol];
+  if (isHttp(protocol)) throw new Error("HTTP has no rows without TLS");
+  return backend.plain[protocol];
+}
+
 /** A port that was free a moment ago. */
 export function freePort(): number {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -57,7 +75,8 @@ export function freePort(): number {
 }
 
 async function startMailferry(scene: Scene, port: number, tls: string) {
-  const { folder, certificates, protocol, plain } = scene;
+  const { folder, certificates, plain } = scene;
+  const protocol = isHttp(scene.protocol) ? "http" : scene.protocol;
   const mapping = Array.from(
     { length: 50 },
     (_, i) => `user${i}@example.com backend\n`,
@@ -82,6 +101,14 @@ path = "${folder}/mapping.txt"`
 url = "redis://127.0.0.1:${scene.redis}"`;
   const inClear = `[capabilities.${protocol}]
 allow_plain_auth_without_tls = true
+`;
+  // Everybody's connection is used again as often as its client likes.
+  const byAuthorization = `[http]
+max_keepalive_requests = 1000000
+
+[[http.route]]
+match = "/jmap/**"
+extract = {from = "authorization"}
 `;
   await Deno.writeTextFile(
     `${folder}/mailferry-${port}.toml`,
@@ -109,12 +136,13 @@ proxy_protocol = false
 ${plain ? "allow_plaintext_auth = true" : ""}
 
 [destination.backend.protocol.${protocol}]
-port = ${(plain ? scene.backend.plain : scene.backend.tls)[protocol]}
+port = ${backendPort(scene)}
 tls = "${plain ? "plain" : "implicit"}"
 
 [routing]
 default_destination = "backend"
 
+${protocol === "http" ? byAuthorization : ""}
 [mapping]
 ${source}
 `,
@@ -150,7 +178,7 @@ stream {
     ssl_certificate ${certificates.proxyCert};
     ssl_certificate_key ${certificates.proxyKey};
     ssl_protocols TLSv1.2 TLSv1.3;
-    proxy_pass 127.0.0.1:${scene.backend.tls[scene.protocol]};
+    proxy_pass 127.0.0.1:${backendPort(scene)};
     proxy_timeout 1800s;
     proxy_ssl on;
     proxy_ssl_protocols TLSv1.2 TLSv1.3;
@@ -176,7 +204,7 @@ async function startHaproxy(scene: Scene, port: number): Promise<Running> {
   nbthread ${scene.threads}
   maxconn ${Math.min(20000, Math.floor((fileLimit - 200) / 2))}
 defaults
-  mode tcp
+  mode ${isHttp(scene.protocol) ? "http" : "tcp"}
   timeout connect 10s
   timeout client 1800s
   timeout server 1800s
@@ -185,7 +213,7 @@ frontend bench
   default_backend backend
 backend backend
   server one 127.0.0.1:${
-      scene.backend.tls[scene.protocol]
+      backendPort(scene)
     } ssl verify required ca-file ${certificates.ca} sni str(${BACKEND_NAME})
 `,
   );
@@ -217,7 +245,11 @@ export const SUBJECTS: readonly Subject[] = [
     tls: "implicit",
     filesPerSession: 2,
     start: (scene, port) =>
-      scene.plain ? startNginxMail(scene, port) : startNginx(scene, port),
+      isHttp(scene.protocol)
+        ? startNginxHttp(scene, port)
+        : scene.plain
+        ? startNginxMail(scene, port)
+        : startNginx(scene, port),
   },
   {
     name: "haproxy",

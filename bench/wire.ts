@@ -42,7 +42,7 @@ export class Wire {
     this.#pending = this.#pending.slice(have);
     let left = count - have;
     if (left === 0) return;
-    const buffer = new Uint8Array(65536);
+    const buffer = new Uint8Array(Math.min(left, 65536));
     while (left > 0) {
       const got = await this.conn.read(
         left < buffer.length ? buffer.subarray(0, left) : buffer,
@@ -53,20 +53,20 @@ export class Wire {
   }
 
   /**
-   * Reads up to the dot that ends a message. Nothing may follow it: only the
+   * Reads up to the dot that ends a message, or to another end. Nothing may follow it: only the
    * last bytes of what has come are looked at, which costs least.
    */
-  async skipMessage(): Promise<void> {
-    let tail = this.#pending.slice(-END.length);
+  async skipMessage(end = END): Promise<void> {
+    let tail = this.#pending.slice(-end.length);
     this.#pending = new Uint8Array(0);
     const buffer = new Uint8Array(65536);
-    while (!END.every((byte, index) => tail[index] === byte)) {
+    while (!end.every((byte, index) => tail[index] === byte)) {
       const got = await this.conn.read(buffer);
       if (got === null) throw new Error("end of stream in a message");
       tail = new Uint8Array([
         ...tail,
-        ...buffer.subarray(Math.max(0, got - END.length), got),
-      ]).slice(-END.length);
+        ...buffer.subarray(Math.max(0, got - end.length), got),
+      ]).slice(-end.length);
     }
   }
 
