@@ -4,7 +4,7 @@ import { HttpFault } from "./fault.ts";
 import { parseFields } from "./fields.ts";
 import { readSection } from "./head_reader.ts";
 import { CR, LF, octetsOf, sectionText } from "./octets.ts";
-import { mayTrail } from "./hop_fields.ts";
+import { kindOf } from "./hop_fields.ts";
 
 /** Longest line of a chunk's size and extensions, its CRLF not counted. */
 const LINE_LIMIT = 4096;
@@ -149,7 +149,7 @@ export async function readTrailers(
   );
   let text = "";
   for (const { name, value } of lines) {
-    if (mayTrail(name)) text += `${name}: ${value}\r\n`;
+    if (kindOf(name).mayTrail) text += `${name}: ${value}\r\n`;
   }
   return octetsOf(`${text}\r\n`);
 }

@@ -5,10 +5,12 @@
 import type { Field, Fields } from "./fields.ts";
 import type { Framing } from "./framing.ts";
 import { lengthSaid } from "./framing.ts";
-import { isForwarding, isHopByHop, judgedName } from "./hop_fields.ts";
+import { type FieldKind, kindOf } from "./hop_fields.ts";
 import { octetsOf } from "./octets.ts";
 import type { RequestHead } from "./request.ts";
 import type { ResponseHead } from "./response.ts";
+
+const NO_LETTER = /[^a-z]/gi;
 
 export interface TowardsBackend {
   readonly framing: Framing;
@@ -29,17 +31,20 @@ export interface TowardsClient {
   readonly close: boolean;
 }
 
+/** With `body` behind it, as far as that is there. */
 export function headForBackend(
   request: RequestHead,
   how: TowardsBackend,
+  body?: Uint8Array,
 ): Uint8Array {
   const { fields } = request;
   const forwarded: string[] = [];
   const addresses: string[] = [];
   let text = `${request.method} ${request.target} HTTP/1.1\r\n`;
-  text += passedOn(fields, how.framing, (judged, { name, value }) => {
+  text += passedOn(fields, how.framing, (kind, { name, value }) => {
+    const { judged } = kind;
     if (judged === "expect") return how.expect;
-    if (!isForwarding(judged)) return true;
+    if (!kind.isForwarding) return true;
     // The trusted one let it through for another field, so it is the word of whoever came to it.
     if (name.toLowerCase() !== judged) return false;
     if (how.trusted && how.client !== null) {
@@ -58,13 +63,17 @@ export function headForBackend(
     text += `forwarded: ${[...before, forElement(how.client)].join(", ")}\r\n`;
     text += `x-forwarded-for: ${[...addresses, how.client].join(", ")}\r\n`;
   }
-  return octetsOf(`${text}\r\n`);
+  return octetsOf(`${text}\r\n`, body);
 }
 
-/** Always HTTP/1.1, whatever the backend speaks; a 101 keeps what makes it one. */
+/**
+ * Always HTTP/1.1, whatever the backend speaks; a 101 keeps what makes it one. With `body` behind it, as
+ * far as that is there.
+ */
 export function headForClient(
   response: ResponseHead,
   how: TowardsClient,
+  body?: Uint8Array,
 ): Uint8Array {
   const { status, fields } = response;
   let text = `HTTP/1.1 ${status} ${response.reason}\r\n`;
@@ -82,27 +91,28 @@ export function headForClient(
   } else if (how.close || how.framing.kind === "close") {
     text += "connection: close\r\n";
   }
-  return octetsOf(`${text}\r\n`);
+  return octetsOf(`${text}\r\n`, body);
 }
 
 /** The lines that go on, with the framing in the place of the one that came. */
 function passedOn(
   fields: Fields,
   framing: Framing,
-  keeps: (judged: string, field: Field) => boolean,
+  keeps: (kind: FieldKind, field: Field) => boolean,
 ): string {
-  const named = new Set(fields.tokens("connection").map(judgedName));
+  const named = fields.tokens("connection").map((name) => kindOf(name).judged);
   let left = framingLine(framing);
   let text = "";
   for (const field of fields.lines) {
     const { name, value } = field;
-    const judged = judgedName(name);
+    const kind = kindOf(name);
+    const { judged } = kind;
     if (judged === left?.name) {
-      text += `${name.replaceAll(/[^a-z]/gi, "-")}: ${left.value}\r\n`;
+      text += `${name.replace(NO_LETTER, "-")}: ${left.value}\r\n`;
       left = null;
     } else if (
-      judged !== "content-length" && !isHopByHop(judged) &&
-      (!named.has(judged) || judged === "host") && keeps(judged, field)
+      judged !== "content-length" && !kind.isHopByHop &&
+      (!named.includes(judged) || judged === "host") && keeps(kind, field)
     ) {
       text += `${name}: ${value}\r\n`;
     }

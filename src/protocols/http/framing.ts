@@ -12,6 +12,8 @@ export type Framing =
   /** To the end of the connection; only a response. */
   | { readonly kind: "close" };
 
+const LENGTH = /^[0-9]{1,16}$/;
+
 const NONE: Framing = { kind: "none" };
 const CHUNKED: Framing = { kind: "chunked" };
 const CLOSE: Framing = { kind: "close" };
@@ -62,17 +64,21 @@ export function lengthSaid(fields: Fields): number | null {
 
 /** RFC 9110 8.6: one number; the same one several times counts as one. */
 function oneLength(lines: readonly string[], status: number): number {
-  const [first, ...others] = elements(lines.join(",")).map((text) => {
-    const length = /^[0-9]{1,16}$/.test(text) ? Number(text) : NaN;
-    if (!Number.isSafeInteger(length)) {
-      throw new HttpFault(status, "a Content-Length that is no length");
-    }
-    return length;
-  });
+  if (lines.length === 1 && LENGTH.test(lines[0]!)) {
+    return lengthOf(lines[0]!, status);
+  }
+  const [first, ...others] = elements(lines.join(","))
+    .map((text) => lengthOf(text, status));
   if (others.some((other) => other !== first)) {
     throw new HttpFault(status, "two different lengths");
   }
   return first!;
+}
+
+function lengthOf(text: string, status: number): number {
+  const length = LENGTH.test(text) ? Number(text) : NaN;
+  if (Number.isSafeInteger(length)) return length;
+  throw new HttpFault(status, "a Content-Length that is no length");
 }
 
 /** RFC 9112 6.1: chunked, once, and nothing else. */

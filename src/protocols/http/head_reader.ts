@@ -7,6 +7,27 @@ import { CR, isTextOctet, LF, strayControl } from "./octets.ts";
 const EMPTY_LINES = 4;
 
 /**
+ * The next head, consumed, where all of it waits in `reader`, as nearly always: a view, which holds until
+ * more is read. Null where `readHead` has to be asked. Control characters in it are left to the parser.
+ */
+export function takeHead(reader: LineReader, limit: number): Uint8Array | null {
+  const view = reader.view;
+  let at = view.indexOf(CR);
+  if (at === 0) return null;
+  for (; at > 0; at = view.indexOf(CR, at + 2)) {
+    if (
+      view[at + 1] === LF && view[at + 2] === CR && view[at + 3] === LF
+    ) {
+      const end = at + 4;
+      if (end > limit) return null;
+      reader.skip(end);
+      return view.subarray(0, end);
+    }
+  }
+  return null;
+}
+
+/**
  * The next head, up to and including its empty line; null when the stream ended before its first byte.
  * A few empty lines in front of a request are passed over. Throws HttpFault: 431 (a response: 502) over
  * `limit` bytes, 400 (502) for a bare LF or CR or another control character as soon as it is seen, or

@@ -3,7 +3,7 @@ import { MemoryStream } from "../../../tests/support/memory_stream.ts";
 import { LineReader } from "../../net/line_reader.ts";
 import { byteText } from "../../sasl/text.ts";
 import { HttpFault } from "./fault.ts";
-import { readHead } from "./head_reader.ts";
+import { readHead, takeHead } from "./head_reader.ts";
 import { octetsOf } from "./octets.ts";
 
 type Side = "request" | "response";
@@ -90,6 +90,31 @@ Deno.test("readHead holds its limit", async () => {
     assert.equal(await read(HEAD, less), 431);
     assert.equal(await read(HEAD, { ...less, side: "response" }), 502);
     assert.equal(await read("x".repeat(5000), { size }), 431);
+  }
+});
+
+Deno.test("takeHead takes a head once all of it has come", async () => {
+  for (let cut = 1; cut <= HEAD.length + 6; cut++) {
+    let isFirst = true;
+    const size = () => isFirst ? (isFirst = false, cut) : Infinity;
+    const stream = new MemoryStream(octetsOf(`${HEAD}body\r\n`), size);
+    const reader = new LineReader(stream);
+    assert.equal(takeHead(reader, 1000), null);
+    await reader.more();
+    const head = takeHead(reader, HEAD.length);
+    const isWhole = cut >= HEAD.length;
+    assert.equal(head && byteText(head), isWhole ? HEAD : null);
+    const left = byteText(await reader.peek(1e6));
+    assert.equal(left, isWhole ? "body\r\n" : `${HEAD}body\r\n`);
+  }
+});
+
+Deno.test("takeHead leaves what is long or odd", async () => {
+  for (const input of [`\r\n${HEAD}`, `x${HEAD}`, "GET /\r\r\nX: y\r\n"]) {
+    const reader = new LineReader(new MemoryStream(octetsOf(input)));
+    await reader.more();
+    assert.equal(takeHead(reader, HEAD.length), null);
+    assert.equal(reader.buffered, input.length);
   }
 });
 

@@ -47,27 +47,44 @@ const NOT_TRAILING: ReadonlySet<string> = new Set([
 
 const ODD = /[^a-z0-9-]/g;
 
-/**
- * The name by which a field is judged. A gateway interface such as CGI makes one character of "-", "_"
- * and others, so names that differ only in these count as the same.
- */
-export function judgedName(name: string): string {
-  return name.toLowerCase().replace(ODD, "-");
+/** What there is to know of a field by its name. */
+export interface FieldKind {
+  /**
+   * The name by which it is judged. A gateway interface such as CGI makes one character of "-", "_" and
+   * others, so names that differ only in these count as the same.
+   */
+  readonly judged: string;
+  readonly isHopByHop: boolean;
+  /** It says who a client is, or how it came; backends believe it of a proxy. */
+  readonly isForwarding: boolean;
+  /** Whether it may stand in a trailer section. */
+  readonly mayTrail: boolean;
 }
 
-/** `judged`: from `judgedName`. */
-export function isHopByHop(judged: string): boolean {
-  return HOP_BY_HOP.has(judged);
+/** Those of the names that come all the time; whoever makes names up gets his share of it and no more. */
+const known = new Map<string, FieldKind>();
+const KNOWN_MAX = 256;
+const KNOWN_LENGTH_MAX = 64;
+
+/** `name` as it came. */
+export function kindOf(name: string): FieldKind {
+  let kind = known.get(name);
+  if (kind === undefined) {
+    kind = judge(name);
+    if (known.size === KNOWN_MAX) known.clear();
+    if (name.length <= KNOWN_LENGTH_MAX) known.set(name, kind);
+  }
+  return kind;
 }
 
-/** `judged`: from `judgedName`. What says who a client is, or how it came; backends believe it of a proxy. */
-export function isForwarding(judged: string): boolean {
-  return judged === "forwarded" || judged === "x-real-ip" ||
+function judge(name: string): FieldKind {
+  const judged = name.toLowerCase().replace(ODD, "-");
+  const isForwarding = judged === "forwarded" || judged === "x-real-ip" ||
     judged.startsWith("x-forwarded-");
-}
-
-/** Whether a field may stand in a trailer section. */
-export function mayTrail(name: string): boolean {
-  const judged = judgedName(name);
-  return !NOT_TRAILING.has(judged) && !isForwarding(judged);
+  return {
+    judged,
+    isHopByHop: HOP_BY_HOP.has(judged),
+    isForwarding,
+    mayTrail: !NOT_TRAILING.has(judged) && !isForwarding,
+  };
 }

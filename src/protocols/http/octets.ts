@@ -17,6 +17,8 @@ function table(pattern: RegExp): Uint8Array {
   );
 }
 
+const ASCII = /^[\0-\x7f]*$/;
+
 /** RFC 9110 5.6.2: tchar */
 const TOKEN = table(/[-!#$%&'*+.^_`|~0-9A-Za-z]/);
 /** RFC 9110 5.5: what a field value is made of, and a request line and a reason phrase as well. */
@@ -78,9 +80,14 @@ export function strayControl(octet: number, status: number): HttpFault {
   return new HttpFault(status, `${what} in the head`);
 }
 
-/** One octet for each character, all of them below U+0100. */
-export function octetsOf(text: string): Uint8Array {
-  const ascii = encoder.encode(text);
-  if (ascii.length === text.length) return ascii;
-  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+/** One octet for each character, all of them below U+0100, and `behind` after that. */
+export function octetsOf(text: string, behind?: Uint8Array): Uint8Array {
+  const octets = new Uint8Array(text.length + (behind?.length ?? 0));
+  // The runtime's encoder is not to be relied on for how much of a text it has taken.
+  if (ASCII.test(text)) encoder.encodeInto(text, octets);
+  else {
+    for (let at = 0; at < text.length; at++) octets[at] = text.charCodeAt(at);
+  }
+  if (behind !== undefined) octets.set(behind, text.length);
+  return octets;
 }

@@ -23,6 +23,7 @@ export interface RequestHead {
 const TARGET = /^[!-"$-~]+$/;
 // NUL too: what follows it does not exist for some.
 const BAD_ESCAPE = /%(?![0-9a-fA-F]{2})|%00/;
+const VERSION = /^HTTP\/[0-9]\.[0-9]$/;
 const ABSOLUTE = /^(https?):\/\/([^/?]*)(.*)$/i;
 const DEFAULT_PORT: Record<string, string> = { http: "80", https: "443" };
 
@@ -62,10 +63,14 @@ export function parseRequestHead(bytes: Uint8Array): RequestHead {
 
 /** Method and target of `method SP target SP HTTP/1.1`. */
 function requestLine(line: string): [string, string] {
-  const [method = "", target = "", version = "", ...more] = line.split(" ");
+  const one = line.indexOf(" ");
+  const two = line.indexOf(" ", one + 1);
+  const method = line.slice(0, one);
+  const target = line.slice(one + 1, two);
+  const version = line.slice(two + 1);
   if (
-    more.length > 0 || !isToken(method) || target === "" ||
-    !/^HTTP\/[0-9]\.[0-9]$/.test(version)
+    one < 0 || two < 0 || target === "" || !isToken(method) ||
+    !VERSION.test(version)
   ) {
     throw new HttpFault(400, "a request line that is none");
   }
