@@ -30,6 +30,19 @@ export function listenTcp(
   return { address: addressOf(listener), close: () => closeQuietly(listener) };
 }
 
+/** What a TLS listener shows its clients. */
+export interface TlsOffer
+  extends Pick<CertificateSnapshot, "certPem" | "keyPem"> {
+  /**
+   * What it agrees to speak with clients that ask by ALPN; those that want something else are refused
+   * (RFC 7301 section 3.2). Without it their question is left unanswered.
+   */
+  readonly alpn?: readonly string[];
+}
+
+/** Of listeners for HTTP: clients that know HTTP/2 too learn that it is not spoken here. */
+export const HTTP_ALPN = ["http/1.1"];
+
 /**
  * Listen for implicit TLS with one certificate. The runtime could ask for one by the client's server name,
  * but gives such a client up whose hello does not come in one piece. Throws what the bind throws.
@@ -37,7 +50,7 @@ export function listenTcp(
 export function listenTls(
   address: SocketAddress,
   reusePort: boolean,
-  { certPem, keyPem }: CertificateSnapshot,
+  { certPem, keyPem, alpn }: TlsOffer,
   onConnection: OnConnection<Deno.TlsConn>,
 ): Bound {
   const listener = Deno.listenTls({
@@ -45,6 +58,7 @@ export function listenTls(
     cert: certPem,
     key: keyPem,
     reusePort,
+    ...alpn && { alpnProtocols: [...alpn] },
   });
   tuneListeners();
   void acceptAll(listener, onConnection);

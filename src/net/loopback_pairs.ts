@@ -1,8 +1,8 @@
-import type { CertificateSnapshot, SocketAddress } from "../port/snapshot.ts";
+import type { SocketAddress } from "../port/snapshot.ts";
 import { abandon } from "./abandon.ts";
 import { close } from "./bridge.ts";
 import type { Deadlines } from "./deadlines.ts";
-import { type Bound, listenTls } from "./listen.ts";
+import { type Bound, listenTls, type TlsOffer } from "./listen.ts";
 import type { Pair } from "./seat.ts";
 
 /** How long a half of a pair waits for the other. */
@@ -11,12 +11,12 @@ const PAIR_MS = 2000;
 const PAIRS_MAX = 1024;
 
 /**
- * Connections over loopback to TLS listeners of our own, one listener for each certificate that was asked
- * for. Their two ends are paired by the ports of the connection; a connection of anybody else finds no
+ * Connections over loopback to TLS listeners of our own, one listener for each offer that was asked for.
+ * Their two ends are paired by the ports of the connection; a connection of anybody else finds no
  * partner and is closed.
  */
 export class LoopbackPairs {
-  #listeners = new Map<CertificateSnapshot, Bound>();
+  #listeners = new Map<TlsOffer, Bound>();
   #claims = new Map<string, (connection: Deno.TlsConn | null) => void>();
   #unclaimed = new Map<string, Deno.TlsConn>();
   #closed = false;
@@ -39,26 +39,26 @@ export class LoopbackPairs {
     this.#listeners.clear();
   }
 
-  /** The listener for a certificate. Throws what the bind or the certificate throws. */
-  listen(certificate: CertificateSnapshot): Bound {
-    const open = this.#listeners.get(certificate);
+  /** The listener that shows this. Throws what the bind or the certificate throws. */
+  listen(offer: TlsOffer): Bound {
+    const open = this.#listeners.get(offer);
     if (open) return open;
     if (this.#closed) throw new Error("closed");
     const bound = listenTls(
       { hostname: this.host, port: 0 },
       false,
-      certificate,
+      offer,
       (connection) => this.#accepted(connection),
     );
-    this.#listeners.set(certificate, bound);
+    this.#listeners.set(offer, bound);
     return bound;
   }
 
-  /** A pair whose accepted end has this certificate. Throws what binding and connecting throw. */
-  async make(certificate: CertificateSnapshot): Promise<Pair> {
+  /** A pair whose accepted end shows this. Throws what binding and connecting throw. */
+  async make(offer: TlsOffer): Promise<Pair> {
     let inner: Deno.TcpConn;
     try {
-      inner = await Deno.connect({ ...this.listen(certificate).address });
+      inner = await Deno.connect({ ...this.listen(offer).address });
     } catch (error) {
       throw new Error(`loopback: ${(error as Error).message}`);
     }

@@ -6,6 +6,7 @@ import { pickCertificate } from "./certificates.ts";
 import { PROTOCOL_VERSION_ALERT, readClientHello } from "./client_hello.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { HandedOver, LineReader } from "./line_reader.ts";
+import { HTTP_ALPN, type TlsOffer } from "./listen.ts";
 import { LoopbackPairs } from "./loopback_pairs.ts";
 import { answerHello, exchange, type Pair, type Seat } from "./seat.ts";
 import { SeatPool } from "./seat_pool.ts";
@@ -29,7 +30,9 @@ const LINGER_MS = 1000;
  */
 export class LoopbackTls {
   #pairs: LoopbackPairs;
-  #seats: SeatPool<CertificateSnapshot>;
+  #seats: SeatPool<TlsOffer>;
+  /** The certificates as listeners for HTTP show them. */
+  #forHttp: ReadonlyMap<CertificateSnapshot, TlsOffer>;
 
   /**
    * `host`: an address of 127.0.0.0/8; another one for each worker spreads the ephemeral ports. Throws what
@@ -44,7 +47,10 @@ export class LoopbackTls {
     if (!fallback) throw new Error("no certificate to serve TLS with");
     this.#pairs = new LoopbackPairs(host, deadlines);
     this.#pairs.listen(fallback);
-    this.#seats = new SeatPool((certificate) => this.#pairs.make(certificate));
+    this.#seats = new SeatPool((offer) => this.#pairs.make(offer));
+    this.#forHttp = new Map(
+      certificates.map((one) => [one, { ...one, alpn: HTTP_ALPN }]),
+    );
   }
 
   /** Halves of pairs that wait for the other half. */
@@ -60,14 +66,18 @@ export class LoopbackTls {
 
   /**
    * Upgrade `raw`, whose reader has taken nothing but the handshake's first bytes, and finish the
-   * handshake. `atLeast13` refuses clients that do not offer TLS 1.3. `onMoved` is told of the connection
+   * handshake. `atLeast13` refuses clients that do not offer TLS 1.3; `http` agrees to HTTP/1.1 with those
+   * that ask by ALPN. `onMoved` is told of the connection
    * that `raw` has become before the handshake ends; closing `raw` is of no effect from then on. Closes
    * the connection and throws UpgradeFailed on failure.
    */
   async upgrade(
     raw: ByteStream,
     reader: LineReader,
-    atLeast13: boolean,
+    { atLeast13, http }: {
+      readonly atLeast13: boolean;
+      readonly http: boolean;
+    },
     onMoved: (connection: Deno.TlsConn) => void,
   ): Promise<ByteStream> {
     const hello = await readClientHello(reader);
@@ -90,8 +100,9 @@ export class LoopbackTls {
     buffered.set(hello.bytes);
     buffered.set(handed.buffered, hello.bytes.length);
     const certificate = pickCertificate(this.certificates, hello.serverName)!;
+    const offer = http ? this.#forHttp.get(certificate)! : certificate;
     const seat = "setNoDelay" in raw && hello.whole && handed.pending === null
-      ? await this.#seats.take(certificate)
+      ? await this.#seats.take(offer)
       : null;
     if (seat) {
       return await this.#move(raw as Deno.TcpConn, buffered, seat, onMoved);
@@ -100,7 +111,7 @@ export class LoopbackTls {
       return await this.#splice(
         raw,
         { ...handed, buffered },
-        await this.#pairs.make(certificate),
+        await this.#pairs.make(offer),
       );
     } catch (error) {
       close(raw);

@@ -60,8 +60,10 @@ function upgrade(
   raw: ByteStream,
   atLeast13 = false,
   onMoved: (connection: Deno.TlsConn) => void = () => {},
+  http = false,
 ): Promise<ByteStream> {
-  return loopback.upgrade(raw, new LineReader(raw), atLeast13, onMoved);
+  const how = { atLeast13, http };
+  return loopback.upgrade(raw, new LineReader(raw), how, onMoved);
 }
 
 /** The same stream as one that is no socket, so that its bytes are spliced. */
@@ -119,6 +121,34 @@ for (const way of ["moved", "spliced"]) {
     assert.equal(await within("bye", outside.read(into)), 3);
     assert.equal(await within("end", outside.read(into)), null);
     outside.close();
+  });
+}
+
+for (const way of ["moved", "spliced"]) {
+  Deno.test(`LoopbackTls.upgrade agrees to HTTP/1.1 where HTTP is spoken, and to nothing elsewhere, ${way}`, async () => {
+    await using all = await setup();
+    const agreed = async (http: boolean, ...alpnProtocols: string[]) => {
+      const [client, raw] = await loopbackPair();
+      const stream = way === "moved" ? raw : disguised(raw);
+      const upgraded = upgrade(all.loopback, stream, false, () => {}, http)
+        .catch((error: UpgradeFailed) => error);
+      const outside = await Deno.startTls(client, {
+        hostname: "localhost",
+        caCerts: [all.ground.authority.pem],
+        alpnProtocols,
+      });
+      const shaken = await within("client", outside.handshake())
+        .catch(() => "refused" as const);
+      const inside = await within("upgrade", upgraded);
+      outside.close();
+      if (shaken === "refused") assert.ok(inside instanceof UpgradeFailed);
+      else (inside as ByteStream).close();
+      return shaken === "refused" ? shaken : shaken.alpnProtocol;
+    };
+    assert.equal(await agreed(true, "h2", "http/1.1"), "http/1.1");
+    assert.equal(await agreed(true), null);
+    assert.equal(await agreed(true, "h2"), "refused");
+    assert.equal(await agreed(false, "imap"), null);
   });
 }
 

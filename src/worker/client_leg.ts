@@ -69,7 +69,11 @@ export class ClientLeg {
    */
   async upgrade(
     tls: LoopbackTls,
-    how: { readonly atLeast13: boolean; readonly afterStartTls: boolean },
+    how: {
+      readonly atLeast13: boolean;
+      readonly afterStartTls: boolean;
+      readonly http: boolean;
+    },
   ): Promise<void> {
     if (how.afterStartTls && this.#reader.buffered > 0) {
       // CVE-2011-0411: clear text pipelined behind STARTTLS
@@ -81,7 +85,7 @@ export class ClientLeg {
       secured = await tls.upgrade(
         this.#stream,
         this.#reader,
-        how.atLeast13,
+        how,
         (connection) => this.#stream = this.#shaking = connection,
       );
     } catch (error) {

@@ -76,7 +76,8 @@ export async function startTls(
 ): Promise<void> {
   if (session.listener.tls !== "implicit") return;
   if (await session.leg.handshake()) return;
-  await upgrade(core, session.leg, false);
+  const http = session.listener.protocol === "http";
+  await upgrade(core, session.leg, false, http);
 }
 
 /** TLS with the certificates of this moment: a reload since the accept counts. Throws SessionEnd. */
@@ -84,10 +85,11 @@ export function upgrade(
   core: WorkerCore,
   leg: ClientLeg,
   afterStartTls: boolean,
+  http = false,
 ): Promise<void> {
   const { loopback, snapshot } = core.generation;
   const atLeast13 = snapshot.minTlsVersion === "1.3";
-  return leg.upgrade(loopback, { atLeast13, afterStartTls });
+  return leg.upgrade(loopback, { atLeast13, afterStartTls, http });
 }
 
 /** Dialogue and logins until one is through; false when the client left before. */

@@ -2,7 +2,13 @@ import { isPassThrough } from "../config/protocols.ts";
 import { abandon } from "../net/abandon.ts";
 import { canonicalAddress, formatEndpoint } from "../net/address.ts";
 import { bindFailure } from "../net/bind_failure.ts";
-import { type Bound, listenTcp, listenTls } from "../net/listen.ts";
+import {
+  type Bound,
+  HTTP_ALPN,
+  listenTcp,
+  listenTls,
+  type TlsOffer,
+} from "../net/listen.ts";
 import { LoopbackTls } from "../net/loopback_tls.ts";
 import type {
   ListenerSnapshot,
@@ -185,7 +191,7 @@ export class Serving {
     let bound: Bound;
     try {
       bound = nativeTls(listener, snapshot)
-        ? listenTls(address, true, snapshot.certificates[0]!, onConnection)
+        ? listenTls(address, true, offerOf(listener, snapshot), onConnection)
         : listenTcp(address, true, onConnection);
     } catch (error) {
       const at = formatEndpoint(address.hostname, address.port);
@@ -340,12 +346,23 @@ function nativeTls(
     snapshot.minTlsVersion === "1.2" && snapshot.certificates.length === 1;
 }
 
+function offerOf(
+  { protocol }: ListenerSnapshot,
+  { certificates }: WorkerSnapshot,
+): TlsOffer {
+  const certificate = certificates[0]!;
+  return protocol === "http"
+    ? { ...certificate, alpn: HTTP_ALPN }
+    : certificate;
+}
+
 function socketKey(
   listener: ListenerSnapshot,
   address: SocketAddress,
   snapshot: WorkerSnapshot,
 ): string {
-  const kind = nativeTls(listener, snapshot) ? "tls" : "tcp";
+  const tls = listener.protocol === "http" ? "https" : "tls";
+  const kind = nativeTls(listener, snapshot) ? tls : "tcp";
   return `${listener.name} ${kind} ${
     formatEndpoint(address.hostname, address.port)
   }`;

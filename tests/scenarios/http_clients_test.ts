@@ -52,6 +52,29 @@ needs(
 );
 
 needs(
+  ["nginx", "curl", "h2load", "nghttp"],
+  "clients that offer HTTP/2 are told by ALPN to speak HTTP/1.1, and those that speak nothing else go away",
+  async () => {
+    await using s = await webStage();
+    await s.old.publish("a.txt", "the letter a");
+    const url = `${s.url()}/a.txt`;
+    const said = await s.curl("-v", "--http2", url, "-w", " %{http_version}");
+    assert.ok(said.includes("ALPN: offers h2,http/1.1"), said);
+    assert.ok(said.includes("ALPN: server accepted http/1.1"), said);
+    assert.ok(said.includes("the letter a 1.1"), said);
+
+    const load = await outcome("h2load", ["-n", "40", "-c", "4", url]);
+    assert.match(load.text, /Application protocol: http\/1\.1/);
+    assert.match(load.text, /40 succeeded, 0 failed, 0 errored, 0 timeout/);
+    assert.match(load.text, /status codes: 40 2xx/);
+
+    const only = await outcome("nghttp", ["-n", url]);
+    assert.match(only.text, /total=1, processed=0/);
+    assert.equal(await s.curl(url), "the letter a");
+  },
+);
+
+needs(
   ["nginx", "curl"],
   "an upgrade to HTTP/2 in clear is passed over, and HTTP/2 without asking refused",
   async () => {
