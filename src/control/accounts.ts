@@ -48,8 +48,14 @@ export function mustBeStorable(store: MappingStore, account: string): void {
 /** What a store has thrown, as callers of the control plane are told. */
 export function storeFailure(error: unknown): unknown {
   if (!(error instanceof StoreError)) return error;
-  const code = error.code === "unstorable" ? "invalid" : "failed";
-  return new ControlError(code, error.message);
+  const { code, message } = error;
+  if (code === "unstorable") return new ControlError("invalid", message);
+  // These are words of a server or driver, which do not say whose trouble it is.
+  const isItsOwn = code === "unavailable" || code === "write-failed";
+  return new ControlError(
+    "failed",
+    isItsOwn ? `the mapping store: ${message}` : message,
+  );
 }
 
 function valid<T>(judge: () => T): T {

@@ -142,7 +142,10 @@ Deno.test("an import that the store fails half-way puts back what it wrote, wher
   };
   const report = await run(rows(3000));
   assert.equal(report.result, "failed");
-  assert.equal(report.problem, "connection lost; what was written is put back");
+  assert.equal(
+    report.problem,
+    "the mapping store: connection lost; what was written is put back",
+  );
   assert.equal(report.written, 0);
   assert.deepEqual([...mappings], [["user0", "old"], ["user2999", "old"]]);
   assert.equal(forgotten[0]!.length, 3000);
@@ -175,7 +178,7 @@ Deno.test("an import with best effort writes what the store does not refuse", as
   const none = await run(rows(5000), "best-effort");
   assert.deepEqual(
     [none.result, none.problem, none.written],
-    ["failed", "permission denied", 0],
+    ["failed", "the mapping store: permission denied", 0],
   );
   assert.ok(none.bad_lines <= 2000, "it gave up");
 });
