@@ -82,8 +82,10 @@ Deno.test("docs/estate.toml validates strictly, without a warning, and has every
   assert.deepEqual(served.sort(([a], [b]) => Number(a) - Number(b)), [
     [24, "lmtp", "plain"],
     [25, "smtp", "plain"],
+    [80, "http", "plain"],
     [110, "pop3", "starttls"],
     [143, "imap", "starttls"],
+    [443, "http", "implicit"],
     [465, "submission", "implicit"],
     [587, "submission", "starttls"],
     [993, "imap", "implicit"],
