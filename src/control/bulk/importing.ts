@@ -202,10 +202,8 @@ export class Importing {
   async #writeOrPutBack(mappings: ReadonlyMap<string, string>): Promise<void> {
     const ground = moveGround(this.parts, this.config);
     const undo: Map<string, string | null>[] = [];
-    const all = [...mappings];
     try {
-      for (let at = 0; at < all.length; at += BATCH) {
-        const batch = new Map(all.slice(at, at + BATCH));
+      for (const batch of batchesOf(mappings)) {
         const before = await ground.read([...batch.keys()]);
         const changed = new Map(
           [...before].filter(([account, was]) => was !== batch.get(account)),
@@ -299,6 +297,20 @@ class Held {
     this.#lines.clear();
     this.#characters = 0;
   }
+}
+
+/** A copy of all of them at once would hold everybody else up for as long as it takes. */
+function* batchesOf(
+  mappings: Iterable<readonly [string, string]>,
+): Generator<Map<string, string>> {
+  let batch = new Map<string, string>();
+  for (const [identifier, destination] of mappings) {
+    batch.set(identifier, destination);
+    if (batch.size < BATCH) continue;
+    yield batch;
+    batch = new Map();
+  }
+  if (batch.size > 0) yield batch;
 }
 
 /** What comes of a body. Throws BrokenOff where it does not end as it should, or nothing comes for long. */

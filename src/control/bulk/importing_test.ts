@@ -183,6 +183,24 @@ Deno.test("an import with best effort writes what the store does not refuse", as
   assert.ok(none.bad_lines <= 2000, "it gave up");
 });
 
+Deno.test("an import with best effort asks the store a few times more for a few rows that it refuses", async () => {
+  const { run, mappings, before } = setup();
+  let writes = 0;
+  before.write = (changes) => {
+    writes++;
+    if (changes.has("user7") || changes.has("user1800")) {
+      throw new StoreError("write-failed", "value too long");
+    }
+  };
+  const report = await run(rows(3000), "best-effort");
+  assert.deepEqual(
+    [report.written, report.errors.map(({ line }) => line)],
+    [2998, [8, 1801]],
+  );
+  assert.equal(mappings.size, 2998);
+  assert.ok(writes < 50, `${writes} writes`);
+});
+
 Deno.test("an import whose body breaks off writes nothing, or what was good until then", async () => {
   async function* broken() {
     yield* streamOf(rows(3000));
