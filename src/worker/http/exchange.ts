@@ -101,7 +101,7 @@ export class Exchange {
     const { request, attempt } = this;
     const rule = ruleFor(core, request);
     const body = rule.extract?.from === "body"
-      ? await this.#sender.whole()
+      ? await attempt.interruptible(this.#sender.whole())
       : null;
     const account = accountOf(core, rule, request, body);
     this.#isAnonymous = account === null && rule.extract !== null;
