@@ -4,10 +4,16 @@ import { MariaDb } from "../support/mariadb.ts";
 import { Postgres } from "../support/postgres.ts";
 import type { Table } from "../support/proxy_config.ts";
 import { RedisServer } from "../support/redis.ts";
+import { RedisCluster } from "../support/redis_cluster.ts";
 import { needs } from "../support/requirements.ts";
+import { SqliteFile } from "../support/sqlite.ts";
 import { Stage } from "../support/stage.ts";
 import { storePage } from "../support/store_page.ts";
-import { whereIs } from "../support/store_stage.ts";
+import {
+  ODD_IDENTIFIERS,
+  REFUSED_IDENTIFIERS,
+  whereIs,
+} from "../support/store_stage.ts";
 
 interface Started extends AsyncDisposable {
   readonly mapping: Table;
@@ -23,19 +29,35 @@ interface Kind {
 
 const REFUSED = "refused@example.com";
 
+const CHECK =
+  `ALTER TABLE mailbox_routes ADD CONSTRAINT refusing CHECK (identifier <> '${REFUSED}');`;
+const TRIGGER =
+  `CREATE TRIGGER refusing BEFORE INSERT ON mailbox_routes WHEN NEW.identifier = '${REFUSED}'
+   BEGIN SELECT RAISE(ABORT, 'refused'); END;`;
+
+/** One server, or several. */
+async function redis(
+  start: () => Promise<RedisServer | RedisCluster>,
+): Promise<Started> {
+  const server = await start();
+  const url = typeof server.url === "string" ? server.url : server.url();
+  return {
+    mapping: { source: "redis", redis: { url } },
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
+
 async function sql(
   page: Parameters<typeof storePage>[0],
-  start: () => Promise<Postgres | MariaDb>,
+  start: () => Promise<Postgres | MariaDb | SqliteFile>,
+  refusing = CHECK,
 ): Promise<Started> {
   const { table, queries } = await storePage(page);
   const server = await start();
   await server.sql(table);
   return {
     mapping: { source: "sql", sql: { url: server.url(), ...queries } },
-    refuse: () =>
-      server.sql(
-        `ALTER TABLE mailbox_routes ADD CONSTRAINT refusing CHECK (identifier <> '${REFUSED}');`,
-      ),
+    refuse: async () => await server.sql(refusing),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 }
@@ -44,16 +66,12 @@ const KINDS: readonly Kind[] = [
   {
     name: "Redis",
     needs: ["redis-server", "redis-cli"],
-    async start() {
-      const server = await RedisServer.start({});
-      return {
-        mapping: {
-          source: "redis",
-          redis: { url: `redis://127.0.0.1:${server.port}/0` },
-        },
-        [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
-      };
-    },
+    start: () => redis(() => RedisServer.start()),
+  },
+  {
+    name: "Redis Cluster",
+    needs: ["redis-server", "redis-cli"],
+    start: () => redis(() => RedisCluster.start(3)),
   },
   {
     name: "PostgreSQL",
@@ -64,6 +82,11 @@ const KINDS: readonly Kind[] = [
     name: "MariaDB",
     needs: ["mariadbd"],
     start: () => sql("mysql", () => MariaDb.start()),
+  },
+  {
+    name: "SQLite",
+    needs: [],
+    start: () => sql("sqlite", () => SqliteFile.create(""), TRIGGER),
   },
 ];
 
@@ -146,6 +169,41 @@ for (const kind of KINDS) {
         [1501],
       );
       assert.deepEqual(await exported(stage), old);
+    },
+  );
+
+  needs(
+    kind.needs,
+    `${kind.name}: odd names are imported as they are, or not at all`,
+    async () => {
+      await using store = await kind.start();
+      // Without a separator of master users a % is part of the identifier.
+      await using stage = await Stage.create({
+        config: {
+          mapping: store.mapping,
+          routing: { master_user_separators: [] },
+        },
+      });
+      const lines = [...ODD_IDENTIFIERS, ...REFUSED_IDENTIFIERS].map((
+        identifier,
+      ) => JSON.stringify({ identifier, destination: "new" }));
+      const { status, body } = await stage.proxy.admin(
+        "POST",
+        "/mappings/import?format=ndjson&mode=best-effort",
+        { body: lines.join("\n") },
+      );
+      const { written, errors } = JSON.parse(body);
+      assert.deepEqual([status, written], [200, ODD_IDENTIFIERS.length]);
+      assert.deepEqual(
+        errors.map(({ line }: { line: number }) => line),
+        REFUSED_IDENTIFIERS.map((_, i) => ODD_IDENTIFIERS.length + i + 1),
+      );
+      const out = await stage.proxy.ask("GET", "/mappings/export");
+      assert.deepEqual(
+        out.trimEnd().split("\n").sort(),
+        lines.slice(0, ODD_IDENTIFIERS.length).sort(),
+      );
+      assert.equal(await whereIs(stage, "o'brien@example.com"), "new");
     },
   );
 }
