@@ -1,4 +1,4 @@
-/** A private HAProxy that hands connections on with a PROXY header. */
+/** A private HAProxy that hands connections on, or requests. */
 import { freePorts } from "./ports.ts";
 import { until } from "./wait.ts";
 
@@ -6,6 +6,8 @@ export interface Handover {
   readonly port: number;
   /** Behind `server NAME ADDRESS`: `send-proxy`, say. */
   readonly options: string;
+  /** More lines of its section: `mode http`, say. */
+  readonly lines?: readonly string[];
 }
 
 export class Haproxy implements AsyncDisposable {
@@ -20,8 +22,9 @@ export class Haproxy implements AsyncDisposable {
     handovers: readonly Handover[],
   ): Promise<Haproxy> {
     const ports = freePorts(handovers.length);
-    const parts = handovers.map(({ port, options }, i) =>
+    const parts = handovers.map(({ port, options, lines = [] }, i) =>
       `listen part${i}\n  bind 127.0.0.1:${ports[i]}\n` +
+      lines.map((line) => `  ${line}\n`).join("") +
       `  unique-id-format edge-%ci-%cp\n` +
       `  server main 127.0.0.1:${port} ${options}\n`
     );

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { Mailferry } from "./mailferry.ts";
 import { Nginx } from "./nginx.ts";
-import { Ground, type Table } from "./proxy_config.ts";
+import { Ground, merge, type Table } from "./proxy_config.ts";
 import { ALICE, BOB } from "./stage.ts";
 
 /** A server that can be a destination. */
@@ -33,6 +33,7 @@ export class HttpRealStage<New extends HttpServer> implements AsyncDisposable {
 
   static async create<New extends HttpServer>(
     startNew: (ground: Ground) => Promise<New>,
+    config: Table = {},
   ): Promise<HttpRealStage<New>> {
     const started: AsyncDisposable[] = [];
     const keep = <T extends AsyncDisposable>(thing: T): T => {
@@ -53,7 +54,7 @@ export class HttpRealStage<New extends HttpServer> implements AsyncDisposable {
         await Mailferry.start({
           ground,
           mappings: { [ALICE]: "old", [BOB]: "new" },
-          config: {
+          config: merge({
             listener: {
               imap: undefined,
               imaps: undefined,
@@ -65,7 +66,7 @@ export class HttpRealStage<New extends HttpServer> implements AsyncDisposable {
               new: new_.destination(),
             },
             http: { route: ROUTES },
-          },
+          }, config),
         }),
       );
       return new HttpRealStage(ground, old, new_, proxy, started);
@@ -122,9 +123,10 @@ export class HttpRealStage<New extends HttpServer> implements AsyncDisposable {
   }
 }
 
-/** The stage where "new" is nginx too. */
-export function webStage(): Promise<HttpRealStage<Nginx>> {
-  return HttpRealStage.create(({ folder, authority }) =>
-    Nginx.start({ name: "new", folder, authority })
+/** The stage where "new" is nginx too; `config` is merged over the proxy's. */
+export function webStage(config: Table = {}): Promise<HttpRealStage<Nginx>> {
+  return HttpRealStage.create(
+    ({ folder, authority }) => Nginx.start({ name: "new", folder, authority }),
+    config,
   );
 }
