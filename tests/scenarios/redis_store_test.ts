@@ -148,6 +148,32 @@ needs(
 
 needs(
   NEEDED,
+  "RedisSource of a cluster follows a replica that takes the place of its master",
+  async () => {
+    await using cluster = await RedisCluster.start(3);
+    const [master] = cluster.nodes;
+    const store = await openStore(cluster.url());
+    const names = Array.from({ length: 60 }, (_, i) => `user${i}`);
+    await store.write(new Map(names.map((name) => [name, "new"])));
+    await cluster.replicate(master!);
+    await master!.kill();
+    await until("all of them", async () => {
+      const found = await Promise.allSettled(
+        names.map((name) => store.get(name)),
+      );
+      return found.every((each) =>
+        each.status === "fulfilled" && each.value === "new"
+      );
+    }, 60_000);
+    await store.write(new Map(names.map((name) => [name, "old"])));
+    const { mappings } = await store.list(null, 1000);
+    assert.equal(new Set(mappings.map((each) => each.identifier)).size, 60);
+    await store.close();
+  },
+);
+
+needs(
+  NEEDED,
   "RedisSource lists keys with its prefix alone, and only those that hold a destination",
   async () => {
     await using server = await RedisServer.start();

@@ -1,4 +1,4 @@
-/** A Redis Cluster of the test's own: masters that share the slots, each with a replica where asked for. */
+/** A Redis Cluster of the test's own: masters that share the slots, and replicas of them where asked for. */
 import { freePorts } from "./ports.ts";
 import { RedisServer } from "./redis.ts";
 import { until } from "./wait.ts";
@@ -11,29 +11,21 @@ export interface RedisClusterOptions {
 }
 
 export class RedisCluster implements AsyncDisposable {
-  private constructor(readonly nodes: readonly RedisServer[]) {}
+  readonly #replicas: RedisServer[] = [];
+
+  private constructor(
+    readonly nodes: readonly RedisServer[],
+    private readonly options: RedisClusterOptions,
+  ) {}
 
   /** Needs redis-server and redis-cli. */
   static async start(
     masters: number,
-    { password, settings = {} }: RedisClusterOptions = {},
+    options: RedisClusterOptions = {},
   ): Promise<RedisCluster> {
     const buses = freePorts(masters);
-    const nodes = await Promise.all(
-      buses.map((bus) =>
-        RedisServer.start({
-          ...password !== undefined && { password },
-          settings: {
-            "cluster-enabled": "yes",
-            "cluster-announce-ip": "127.0.0.1",
-            "cluster-port": String(bus),
-            "cluster-node-timeout": "2000",
-            ...settings,
-          },
-        })
-      ),
-    );
-    const cluster = new RedisCluster(nodes);
+    const nodes = await Promise.all(buses.map((bus) => node(bus, options)));
+    const cluster = new RedisCluster(nodes, options);
     try {
       await cluster.#join(buses);
       return cluster;
@@ -41,6 +33,27 @@ export class RedisCluster implements AsyncDisposable {
       await cluster[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  /** Another node that takes the place of this one when it is gone; resolves when it has a copy. */
+  async replicate(master: RedisServer): Promise<void> {
+    const [bus] = freePorts(1);
+    const replica = await node(bus!, this.options);
+    this.#replicas.push(replica);
+    await meet(master, replica, bus!);
+    const id = await master.ask("CLUSTER", "MYID");
+    await until(
+      "a replica",
+      async () =>
+        (await replica.ask("CLUSTER", "NODES")).includes(id) &&
+        await replica.ask("CLUSTER", "REPLICATE", id) === "OK",
+      30_000,
+    );
+    await until(
+      "its copy",
+      async () => /master_link_status:up/.test(await replica.ask("INFO")),
+      30_000,
+    );
   }
 
   /** The address that names these nodes, or all. */
@@ -65,9 +78,8 @@ export class RedisCluster implements AsyncDisposable {
       const range = [share(i), share(i + 1) - 1].map(String);
       await node.ask("CLUSTER", "ADDSLOTSRANGE", ...range);
     }
-    for (const [i, { port }] of others.entries()) {
-      const bus = String(buses[i + 1]);
-      await first!.ask("CLUSTER", "MEET", "127.0.0.1", String(port), bus);
+    for (const [i, other] of others.entries()) {
+      await meet(first!, other, buses[i + 1]!);
     }
     const knowsAll = async (node: RedisServer) => {
       const info = await node.ask("CLUSTER", "INFO");
@@ -82,6 +94,29 @@ export class RedisCluster implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const node of this.nodes) await node[Symbol.asyncDispose]();
+    for (const node of [...this.nodes, ...this.#replicas]) {
+      await node[Symbol.asyncDispose]();
+    }
   }
+}
+
+function node(
+  bus: number,
+  { password, settings = {} }: RedisClusterOptions,
+): Promise<RedisServer> {
+  return RedisServer.start({
+    ...password !== undefined && { password },
+    settings: {
+      "cluster-enabled": "yes",
+      "cluster-announce-ip": "127.0.0.1",
+      "cluster-port": String(bus),
+      "cluster-node-timeout": "2000",
+      ...settings,
+    },
+  });
+}
+
+async function meet(one: RedisServer, other: RedisServer, bus: number) {
+  const { port } = other;
+  await one.ask("CLUSTER", "MEET", "127.0.0.1", String(port), String(bus));
 }
