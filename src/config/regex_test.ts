@@ -19,6 +19,8 @@ const CASES: readonly [string, string, string | null][] = [
   ["(?:x|y)(z)", "yz", "z"],
   ["(a)(b)", "ab", "a"],
   ["(.)$", "a💌", "💌"],
+  ["([][:alpha:]-]+)", "1a]-[", "a]-"],
+  ["\\[([a\\[]+)", "[a[", "a["],
 ];
 
 for (const [pattern, text, group] of CASES) {
@@ -37,6 +39,12 @@ Deno.test("compileRegex says what is wrong with an expression", () => {
     "(a)(?=b)":
       "is not in RE2 syntax: invalid or unsupported Perl syntax: `(?=`",
     "(a)\\1": "is not in RE2 syntax: invalid escape sequence: `\\1`",
+    "([a-z&&[^b]])":
+      "has && in brackets, where sets cannot be combined: write \\& for the character",
+    "([a[b]])":
+      "has [ in brackets, where sets cannot be combined: write \\[ for the character",
+    "([^]--a])":
+      "has -- in brackets, where sets cannot be combined: write \\- for the character",
     "(a){2000}": "is not in RE2 syntax: invalid repeat count: `{2000}`",
     "(((a{100}){100}){100})":
       "is not in RE2 syntax: invalid repeat count: `{100}`",
