@@ -62,6 +62,8 @@ export class WorkerCore {
   };
   /** The process is shutting down: sessions finish what they are at. */
   draining = false;
+  /** No new connections come any more: one that is kept for further requests ends with the response that it is at. */
+  leaving = false;
   #generation: Generation | null = null;
   readonly #wideDials = new Map<string, number>();
   readonly #refusedForwarding = new Seldom(REFUSED_FORWARDING_MS);

@@ -93,6 +93,7 @@ const port: WorkerPort = new Port<
   },
   drain: ({ part }) => {
     serving.drain();
+    core.leaving = true;
     if (!part) return null;
     core.draining = true;
     // Who has not logged in has nothing to finish.

@@ -144,7 +144,7 @@ export class Connection implements Ground {
   /** Whether no further request is waited for. */
   #isLast(): boolean {
     const { core, session, http } = this;
-    return core.draining || this.#requests >= http.maxKeepaliveRequests ||
+    return core.leaving || this.#requests >= http.maxKeepaliveRequests ||
       session.failures >= session.listener.maxAuthAttempts;
   }
 
