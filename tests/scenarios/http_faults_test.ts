@@ -196,6 +196,8 @@ Deno.test("chunks of a response that are malformed cut it off", async () => {
     const said = await client.rest();
     // Nobody may take it for whole: the last chunk must not be there.
     assert.doesNotMatch(said, /0\r\n\r\n$/, chunks);
+    const { reason } = await stage.proxy.ended(client.localPort);
+    assert.equal(reason, "backend-unavailable");
     await until("an end at the backend", () => stage.old.open === 0);
   }
 });

@@ -32,7 +32,10 @@ export function endingOf(error: unknown, timedOut: boolean): Ending | null {
     return { status: null, reason, message };
   }
   if (error instanceof HttpFault) {
-    return { status: error.status, reason: "request-refused", message };
+    const { status } = error;
+    const isBackends = status === 502;
+    const reason = isBackends ? "backend-unavailable" : "request-refused";
+    return { status, reason, message };
   }
   if (error instanceof OverLimit) {
     return { status: 429, reason: "limit", message };

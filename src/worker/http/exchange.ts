@@ -30,7 +30,7 @@ export class Exchange {
   readonly #sender: RequestSender;
   /** The request names nobody where its route asks for a name. */
   #isAnonymous = false;
-  /** Of the final response; 0 before there is one. */
+  /** Of the final response; 0 before any of it is sent on. */
   status = 0;
 
   /** Throws HttpFault. */
@@ -83,10 +83,10 @@ export class Exchange {
       observeStages(core, attempt.times);
       session.attempt = null;
     }
-    this.status = head.response.status;
     session.backend = attempt.leg;
-    if (this.status === 101) {
+    if (head.response.status === 101) {
       const close = false;
+      this.status = 101;
       await this.#write(
         headForClient(head.response, { framing: head.framing, close }),
       );
@@ -217,7 +217,9 @@ export class Exchange {
       !this.isSent || !staysOpen(this.request);
     const meter = meterOf(framing, 502);
     const head = headForClient(response, { framing, close });
-    await this.#write(headAndBody(head, reader, meter));
+    const first = headAndBody(head, reader, meter);
+    this.status = response.status;
+    await this.#write(first);
     if (!meter.done) {
       await copyBody(reader, meter, session.leg.stream, (count) => {
         flow.backward += count;

@@ -72,13 +72,13 @@ export class RequestSender {
 
   /** The body, without consuming it. Throws HttpFault 413, SessionEnd when the client leaves. */
   async whole(): Promise<Uint8Array> {
-    const { session, http } = this.ground;
-    if (this.#expects) {
+    const { session: { leg }, http } = this.ground;
+    const cap = http.bodyExtractCap;
+    return await wholeBody(leg.reader, this.#framing, cap, async () => {
+      if (!this.#expects) return;
       this.#expects = false;
-      await session.leg.write(CONTINUE);
-    }
-    const { reader } = session.leg;
-    return await wholeBody(reader, this.#framing, http.bodyExtractCap);
+      await leg.write(CONTINUE);
+    });
   }
 
   /** The head for `leg`, and what is there of the body. */

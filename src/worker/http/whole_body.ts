@@ -9,16 +9,19 @@ const FRAMING_SHARE = 8;
 
 /**
  * A request's body without its framing; it stays in `reader`, to be passed on. Throws HttpFault 413 when it
- * is longer than `cap`, SessionEnd when the client leaves.
+ * is longer than `cap`, SessionEnd when the client leaves. `proceed` has the client send it, unless it says
+ * itself that it is too long.
  */
 export async function wholeBody(
   reader: LineReader,
   framing: Framing,
   cap: number,
+  proceed: () => Promise<void> = () => Promise.resolve(),
 ): Promise<Uint8Array> {
+  const length = framing.kind === "length" ? framing.length : 0;
+  if (length > cap) throw tooLong(cap);
+  await proceed();
   if (framing.kind !== "chunked") {
-    const length = framing.kind === "length" ? framing.length : 0;
-    if (length > cap) throw tooLong(cap);
     while (reader.buffered < length) await more(reader);
     return reader.view.slice(0, length);
   }
