@@ -245,8 +245,9 @@ export class FakeHttpBackend implements AsyncDisposable {
     } finally {
       seen.closed = true;
       wire.close();
-      raw.close();
+      // What was said last still has to pass through the splice.
       await splice;
+      raw.close();
     }
   }
 }
