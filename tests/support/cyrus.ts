@@ -55,9 +55,10 @@ export class Cyrus implements AsyncDisposable {
     // Its services give up the rights of root before they open any of it.
     if (ROOT) await output("chown", ["-R", "cyrus:mail", folder]);
     const passwords = SaslAuthd.start(`${folder}/mux`, PASSWORD);
-    const process = new Deno.Command(`${PROGRAMS}/master`, {
+    // At its end it signals its whole process group, which is not to be that of the tests.
+    const process = new Deno.Command("setsid", {
       args: [
-        ...["-D", "-C", `${folder}/imapd.conf`],
+        ...[`${PROGRAMS}/master`, "-D", "-C", `${folder}/imapd.conf`],
         ...["-M", `${folder}/cyrus.conf`, "-p", `${folder}/lib/master.pid`],
       ],
       stdin: "null",
