@@ -14,14 +14,15 @@ export class Upstream {
 
   /** The connection to `leg`, if there is one that can be used again; any other is closed. */
   reuse(leg: LegSnapshot): BackendLeg | null {
-    const usable = this.#connection !== null && !this.#busy &&
-      isSame(this.#leg!, leg);
-    if (!usable) {
+    const connection = this.#connection;
+    const isUsable = connection !== null && !this.#busy &&
+      connection.reader.buffered === 0 && isSame(this.#leg!, leg);
+    if (!isUsable) {
       this.close();
       return null;
     }
     this.#busy = true;
-    return this.#connection;
+    return connection;
   }
 
   /** Use a fresh connection from now on. */
