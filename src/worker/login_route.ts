@@ -38,6 +38,19 @@ export async function waitOutHold(
   }
 }
 
+/** From this worker's cache, if it is there. */
+export function knownRoute(
+  core: WorkerCore,
+  session: Session,
+  account: string,
+): RouteAnswer | undefined {
+  // A move ends sessions that may know where the account was, but none that still waits in a hold.
+  session.stage = "lookup";
+  const known = core.routes.get(account);
+  if (known) core.reporter.count("cache_hits");
+  return known;
+}
+
 /** From this worker's cache, or the control plane. */
 export async function lookUp(
   core: WorkerCore,
@@ -45,13 +58,8 @@ export async function lookUp(
   attempt: Attempt,
   account: string,
 ): Promise<RouteAnswer> {
-  // A move ends sessions that may know where the account was, but none that still waits in a hold.
-  session.stage = "lookup";
-  const known = core.routes.get(account);
-  if (known) {
-    core.reporter.count("cache_hits");
-    return known;
-  }
+  const known = knownRoute(core, session, account);
+  if (known) return known;
   for (;;) {
     attempt.stale = false;
     const answer = await attempt.interruptible(

@@ -4,7 +4,8 @@ import type { LineReader } from "../../net/line_reader.ts";
 import { ChunkScanner } from "../../protocols/http/chunks.ts";
 import type { Framing } from "../../protocols/http/framing.ts";
 
-const SMALL = 4 * 1024;
+/** Of a reader between bodies: with it, one read takes a usual head and a small body. */
+export const SMALL = 4 * 1024;
 const LARGE = 64 * 1024;
 
 /** Follows one body through its bytes. */
@@ -68,20 +69,16 @@ class EndlessMeter implements Meter {
   }
 }
 
-/** What waits in `reader` of the body, behind `head`, as the first bytes to write. */
-export function headAndBody(
-  head: Uint8Array,
+/** What waits in `reader` of the body, consumed; it holds until more is read. */
+export function takeWaiting(
   reader: LineReader,
   meter: Meter,
-): Uint8Array {
-  if (meter.done || reader.buffered === 0) return head;
-  const waiting = reader.view;
-  const count = meter.take(waiting);
-  const both = new Uint8Array(head.length + count);
-  both.set(head);
-  both.set(waiting.subarray(0, count), head.length);
+): Uint8Array | undefined {
+  if (meter.done || reader.buffered === 0) return undefined;
+  const { view } = reader;
+  const count = meter.take(view);
   reader.skip(count);
-  return both;
+  return view.subarray(0, count);
 }
 
 /** Which leg broke off in the middle of a body. */
@@ -124,6 +121,6 @@ export async function copyBody(
       if (count === size) size = LARGE;
     }
   } finally {
-    reader.resize();
+    reader.resize(SMALL);
   }
 }

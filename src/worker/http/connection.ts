@@ -1,7 +1,8 @@
+import type { LineReader } from "../../net/line_reader.ts";
 import type { EndReason } from "../../port/messages.ts";
 import type { HttpSnapshot } from "../../port/snapshot.ts";
 import { HttpFault } from "../../protocols/http/fault.ts";
-import { readHead } from "../../protocols/http/head_reader.ts";
+import { readHead, takeHead } from "../../protocols/http/head_reader.ts";
 import {
   parseRequestHead,
   type RequestHead,
@@ -10,6 +11,7 @@ import type { WorkerCore } from "../core.ts";
 import { countLogin, logLogin } from "../login_report.ts";
 import type { Session } from "../session.ts";
 import { recordRequest } from "./access_log.ts";
+import { SMALL } from "./body.ts";
 import { ClientWatch } from "./client_watch.ts";
 import { type Ending, endingOf, linger, refuse } from "./endings.ts";
 import { Exchange, type Outcome } from "./exchange.ts";
@@ -22,6 +24,11 @@ export class Connection implements Ground {
   readonly upstream = new Upstream();
   readonly watch: ClientWatch;
   readonly #silence: Silence;
+  /** Between requests, the client is left without an answer. */
+  readonly #leave = (reason: EndReason): void => {
+    this.session.mark(reason);
+    this.session.leg.close();
+  };
   #requests = 0;
   /** The last one. */
   #exchange: Exchange | null = null;
@@ -34,6 +41,7 @@ export class Connection implements Ground {
     readonly session: Session,
     readonly http: HttpSnapshot,
   ) {
+    session.leg.reader.resize(SMALL);
     this.watch = new ClientWatch(
       core.deadlines,
       session.leg.reader,
@@ -54,13 +62,13 @@ export class Connection implements Ground {
   async serve(): Promise<"over" | "upgraded"> {
     let outcome: Outcome | "over" = "continue";
     while (outcome === "continue") {
-      const head = await this.#nextHead();
-      if (head === null) {
+      const request = await this.#next();
+      if (request === null) {
         await this.#parting;
         this.session.mark("client-closed");
         return "over";
       }
-      outcome = await this.#serve(head);
+      outcome = await this.#serve(request);
     }
     if (outcome === "over") return outcome;
     if (outcome === "upgraded") {
@@ -79,54 +87,67 @@ export class Connection implements Ground {
     this.upstream.close();
   }
 
-  /** Null when the client has left, or was left. */
-  async #nextHead(): Promise<Uint8Array | HttpFault | null> {
-    const { core, session, http } = this;
+  /** Null when the client has left, or was left; what is wrong with a request that is none. */
+  async #next(): Promise<RequestHead | HttpFault | null> {
+    const { session, http: { maxHeadSize } } = this;
     const { reader } = session.leg;
-    const leave = (reason: EndReason) => {
-      session.mark(reason);
-      session.leg.close();
-    };
-    session.part = leave;
-    if (core.draining) leave("drained");
-    if (this.#requests > 0 && reader.buffered === 0) {
-      const idle = core.deadlines.after(
-        http.keepaliveTimeout,
-        () => leave("idle"),
-      );
-      const hasMore = await reader.more();
-      idle.cancel();
-      if (!hasMore) return null;
-    }
-    const late = core.deadlines.after(session.listener.preauthTimeout, () => {
-      if (reader.buffered === 0) return leave("preauth-timeout");
-      session.mark("preauth-timeout");
-      this.#parting = refuse(core, session, 408);
-    });
+    session.part = this.#leave;
+    if (this.core.draining) this.#leave("drained");
     try {
-      return await readHead(reader, http.maxHeadSize, "request");
+      if (this.#requests > 0 && reader.buffered === 0) {
+        if (!await this.#more(reader)) return null;
+      }
+      const head = takeHead(reader, maxHeadSize) ??
+        await this.#slowHead(reader);
+      return head && parseRequestHead(head);
     } catch (error) {
       if (session.ended !== null) return null;
       if (error instanceof HttpFault) return error;
       throw error;
     } finally {
-      late.cancel();
       session.part = null;
     }
   }
 
-  async #serve(head: Uint8Array | HttpFault): Promise<Outcome | "over"> {
+  /** Wait for another request; false when there is none. */
+  async #more(reader: LineReader): Promise<boolean> {
+    const idle = this.core.deadlines.after(
+      this.http.keepaliveTimeout,
+      () => this.#leave("idle"),
+    );
+    try {
+      return await reader.more();
+    } finally {
+      idle.cancel();
+    }
+  }
+
+  /** A head that does not come all at once, for which there is a limit. */
+  async #slowHead(reader: LineReader): Promise<Uint8Array | null> {
+    const { core, session, http } = this;
+    const late = core.deadlines.after(session.listener.preauthTimeout, () => {
+      if (reader.buffered === 0) return this.#leave("preauth-timeout");
+      session.mark("preauth-timeout");
+      this.#parting = refuse(core, session, 408);
+    });
+    try {
+      return await readHead(reader, http.maxHeadSize, "request");
+    } finally {
+      late.cancel();
+    }
+  }
+
+  async #serve(next: RequestHead | HttpFault): Promise<Outcome | "over"> {
     const { core, session, http } = this;
     const { forward, backward } = session.flow;
     const began = http.accessLog ? performance.now() : 0;
-    let request: RequestHead | null = null;
+    const request = next instanceof HttpFault ? null : next;
     let status = 0;
     this.#requests++;
     this.#silence.busy = true;
     try {
-      if (head instanceof HttpFault) throw head;
-      request = parseRequestHead(head);
-      this.#exchange = new Exchange(this, request);
+      if (next instanceof HttpFault) throw next;
+      this.#exchange = new Exchange(this, next);
       const outcome = await this.#exchange.run(() => this.#isLast());
       status = this.#exchange.status;
       return outcome;

@@ -1,9 +1,11 @@
 import type { BackendLeg } from "../../protocols/backend_leg.ts";
 import { readTrailers } from "../../protocols/http/chunks.ts";
+import type { LegSnapshot } from "../../port/snapshot.ts";
 import { HttpFault } from "../../protocols/http/fault.ts";
 import { headForClient } from "../../protocols/http/forward.ts";
 import { staysOpen } from "../../protocols/http/framing.ts";
 import type { RequestHead } from "../../protocols/http/request.ts";
+import type { HttpRoute } from "../../route/http_routes.ts";
 import { Attempt } from "../attempt.ts";
 import { throughBreaker } from "../breaker_gate.ts";
 import { forget } from "../login.ts";
@@ -15,7 +17,7 @@ import {
 } from "../login_report.ts";
 import { confirmRoute } from "../login_route.ts";
 import { connect } from "../replay.ts";
-import { copyBody, headAndBody, meterOf } from "./body.ts";
+import { copyBody, meterOf, takeWaiting } from "./body.ts";
 import type { Ground } from "./ground.ts";
 import { RequestSender } from "./request_sender.ts";
 import { type FinalHead, finalHead, Unanswered } from "./response_head.ts";
@@ -73,6 +75,7 @@ export class Exchange {
     let head: FinalHead;
     try {
       const target = await this.#target();
+      this.#aim(target.leg);
       head = await this.#ask(target);
       await this.#judge(head, target);
       attempt.check();
@@ -95,25 +98,28 @@ export class Exchange {
     return await this.#answer(head, isLast);
   }
 
-  /** Where the request goes. Throws HttpFault 421 where that is not where the connection's last one went. */
-  async #target(): Promise<Target> {
-    const { core, session, upstream } = this.ground;
+  /** Where the request goes, at once where that is known. */
+  #target(): Target | Promise<Target> {
+    const rule = ruleFor(this.ground.core, this.request);
+    if (rule.extract?.from !== "body") return this.#targetBy(rule, null);
+    return this.attempt.interruptible(this.#sender.whole())
+      .then((body) => this.#targetBy(rule, body));
+  }
+
+  #targetBy(
+    rule: HttpRoute,
+    body: Uint8Array | null,
+  ): Target | Promise<Target> {
+    const { core, session } = this.ground;
     const { request, attempt } = this;
-    const rule = ruleFor(core, request);
-    const body = rule.extract?.from === "body"
-      ? await attempt.interruptible(this.#sender.whole())
-      : null;
     const account = accountOf(core, rule, request, body);
     this.#isAnonymous = account === null && rule.extract !== null;
-    const target = await targetOf(
-      core,
-      session,
-      attempt,
-      rule,
-      request,
-      account,
-    );
-    const { destination } = target.leg;
+    return targetOf(core, session, attempt, rule, request, account);
+  }
+
+  /** Throws HttpFault 421 where the connection's last request went elsewhere. */
+  #aim({ destination }: LegSnapshot): void {
+    const { session, upstream } = this.ground;
     if ((upstream.destination ?? destination) !== destination) {
       throw new HttpFault(421, "the request is for another destination");
     }
@@ -121,7 +127,6 @@ export class Exchange {
       session.destination = destination;
       session.unreported = true;
     }
-    return target;
   }
 
   async #ask({ leg, account }: Target): Promise<FinalHead> {
@@ -167,16 +172,21 @@ export class Exchange {
   }
 
   /** The first response for an account is the verdict on a login; later ones may still refuse it. */
-  async #judge(
+  #judge(
     { response }: FinalHead,
     { account, hasCredentials }: Target,
-  ): Promise<void> {
+  ): Promise<void> | null {
     const { core, session } = this.ground;
-    if (account === null) return;
-    if (response.status !== 401 || !hasCredentials) {
-      if (session.unreported) reportBridge(core, session);
-      return;
+    if (account === null) return null;
+    if (response.status === 401 && hasCredentials) {
+      return this.#refused(account);
     }
+    if (session.unreported) reportBridge(core, session);
+    return null;
+  }
+
+  async #refused(account: string): Promise<void> {
+    const { core, session } = this.ground;
     session.failures++;
     countLogin(core, session, "refused");
     logLogin(
@@ -216,8 +226,8 @@ export class Exchange {
     const close = isAsked || isLast() || framing.kind === "close" ||
       !this.isSent || !staysOpen(this.request);
     const meter = meterOf(framing, 502);
-    const head = headForClient(response, { framing, close });
-    const first = headAndBody(head, reader, meter);
+    const waiting = takeWaiting(reader, meter);
+    const first = headForClient(response, { framing, close }, waiting);
     this.status = response.status;
     await this.#write(first);
     if (!meter.done) {
@@ -238,10 +248,10 @@ export class Exchange {
     return close ? "close" : "continue";
   }
 
-  async #write(bytes: Uint8Array): Promise<void> {
+  #write(bytes: Uint8Array): Promise<void> {
     const { flow, leg } = this.ground.session;
     flow.backward += bytes.length;
     flow.active = true;
-    await leg.write(bytes);
+    return leg.write(bytes);
   }
 }

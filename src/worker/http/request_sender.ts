@@ -10,9 +10,9 @@ import type { LegSnapshot } from "../../port/snapshot.ts";
 import {
   BrokenOff,
   copyBody,
-  headAndBody,
   type Meter,
   meterOf,
+  takeWaiting,
 } from "./body.ts";
 import type { Ground } from "./ground.ts";
 import { wholeBody } from "./whole_body.ts";
@@ -84,13 +84,12 @@ export class RequestSender {
   /** The head for `leg`, and what is there of the body. */
   first(leg: LegSnapshot): Uint8Array {
     const { listener, client, leg: { reader }, flow } = this.ground.session;
-    const head = headForBackend(this.request, {
+    const first = headForBackend(this.request, {
       framing: this.#framing,
       trusted: listener.trustsForwarded === true,
       client: leg.forwarded ? client.hostname : null,
       expect: this.#expects,
-    });
-    const first = headAndBody(head, reader, this.#body);
+    }, takeWaiting(reader, this.#body));
     flow.forward += first.length;
     flow.active = true;
     return first;

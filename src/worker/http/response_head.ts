@@ -2,7 +2,7 @@ import type { BackendLeg } from "../../protocols/backend_leg.ts";
 import { HttpFault } from "../../protocols/http/fault.ts";
 import { headForClient } from "../../protocols/http/forward.ts";
 import { type Framing, responseFraming } from "../../protocols/http/framing.ts";
-import { readHead } from "../../protocols/http/head_reader.ts";
+import { readHead, takeHead } from "../../protocols/http/head_reader.ts";
 import type { RequestHead } from "../../protocols/http/request.ts";
 import {
   parseResponseHead,
@@ -35,11 +35,10 @@ export async function finalHead(
 ): Promise<FinalHead> {
   try {
     for (;;) {
-      const bytes = await readHead(
-        connection.reader,
-        http.maxHeadSize,
-        "response",
-      );
+      const { reader } = connection;
+      if (reader.buffered === 0 && !await reader.more()) throw new Unanswered();
+      const bytes = takeHead(reader, http.maxHeadSize) ??
+        await readHead(reader, http.maxHeadSize, "response");
       if (bytes === null) throw new Unanswered();
       session.flow.active = true;
       const response = parseResponseHead(bytes);

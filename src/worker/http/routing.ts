@@ -1,4 +1,5 @@
 /** Where one request goes (spec section 11). */
+import type { RouteAnswer } from "../../port/messages.ts";
 import type { LegSnapshot } from "../../port/snapshot.ts";
 import { HttpFault } from "../../protocols/http/fault.ts";
 import type { RequestHead } from "../../protocols/http/request.ts";
@@ -6,7 +7,7 @@ import type { HttpRoute } from "../../route/http_routes.ts";
 import { InvalidIdentifier, routeKey } from "../../route/identifier.ts";
 import type { Attempt } from "../attempt.ts";
 import type { WorkerCore } from "../core.ts";
-import { legOf, lookUp, waitOutHold } from "../login_route.ts";
+import { knownRoute, legOf, lookUp, waitOutHold } from "../login_route.ts";
 import { traceOf } from "../login_trace.ts";
 import type { Session } from "../session.ts";
 
@@ -45,15 +46,15 @@ export function accountOf(
   }
 }
 
-/** Throws HttpFault 404, Unavailable, OverLimit, or what cancelled the attempt. */
-export async function targetOf(
+/** At once where it is known. Throws HttpFault 404, Unavailable, OverLimit, or what cancelled the attempt. */
+export function targetOf(
   core: WorkerCore,
   session: Session,
   attempt: Attempt,
   rule: HttpRoute,
   request: RequestHead,
   account: string | null,
-): Promise<Target> {
+): Target | Promise<Target> {
   if (account === null) {
     const destination = rule.destination ?? rule.fallback;
     if (destination === null) {
@@ -63,9 +64,29 @@ export async function targetOf(
     const leg = legOf(core.generation.snapshot, { destination }, session);
     return { leg, account, hasCredentials: false };
   }
-  if (become(core, session, account)) {
-    await login(core, session, attempt, request, account);
+  const toward = (route: RouteAnswer): Target => ({
+    leg: legOf(core.generation.snapshot, route, session),
+    account,
+    hasCredentials: rule.extract?.from === "authorization",
+  });
+  const isNew = become(core, session, account);
+  if (!isNew && !core.held.has(account)) {
+    const known = knownRoute(core, session, account);
+    if (known) return toward(known);
   }
+  return routeOf(core, session, attempt, request, account, isNew).then(toward);
+}
+
+/** By all the steps of a login, where the request is as good as one. */
+async function routeOf(
+  core: WorkerCore,
+  session: Session,
+  attempt: Attempt,
+  request: RequestHead,
+  account: string,
+  isNew: boolean,
+): Promise<RouteAnswer> {
+  if (isNew) await login(core, session, attempt, request, account);
   if (core.held.has(account)) {
     await attempt.times.during(
       "hold",
@@ -77,11 +98,7 @@ export async function targetOf(
     () => lookUp(core, session, attempt, account),
   );
   attempt.trace?.tell(`routed to ${route.destination}`);
-  return {
-    leg: legOf(core.generation.snapshot, route, session),
-    account,
-    hasCredentials: rule.extract?.from === "authorization",
-  };
+  return route;
 }
 
 /** The first request of an account on a connection is what a login is elsewhere. */
