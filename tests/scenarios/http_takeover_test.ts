@@ -1,69 +1,79 @@
-/** Another process takes over while HTTP clients keep their connections. */
+/** A proxy that hands its ports to a new process while it serves HTTP. */
 import assert from "node:assert/strict";
-import { HttpClient } from "../support/http_client.ts";
-import { webStage } from "../support/http_real_stage.ts";
-import { outcome } from "../support/program.ts";
-import { needs } from "../support/requirements.ts";
-import { until, within } from "../support/wait.ts";
+import { ordinary } from "../support/fake_http_backend.ts";
+import { request } from "../support/http_client.ts";
+import { ALICE, BOB, HttpStage } from "../support/http_stage.ts";
+import type { Mailferry } from "../support/mailferry.ts";
+import { Gate, until, within } from "../support/wait.ts";
 
-/** A stage whose proxy can be taken over from, and the path of its runtime socket. */
-async function stage() {
-  const folder = await Deno.makeTempDir({ prefix: "mailferry-socket-" });
+const PATIENCE_MS = 60_000;
+
+Deno.test("takeovers under a load of requests fail none, and those kept alive move over", async () => {
+  const folder = await Deno.makeTempDir();
   const socket = `${folder}/s`;
-  const s = await webStage({
-    server: { shutdown_grace: "10m", state_dir: `${folder}/state` },
-    runtime: {
-      socket: [{ path: socket, level: "admin", expose_listeners: true }],
+  await using stage = await HttpStage.create({
+    config: {
+      server: { log_level: "info", shutdown_grace: "10m" },
+      runtime: {
+        socket: [{ path: socket, level: "admin", expose_listeners: true }],
+      },
     },
   });
-  await s.old.publish("a.txt", "the letter a");
-  return {
-    s,
-    socket,
-    async [Symbol.asyncDispose]() {
-      await s[Symbol.asyncDispose]();
-      await Deno.remove(folder, { recursive: true });
-    },
+  let gate = new Gate();
+  stage.old.answer = async (talk) => {
+    if (talk.request.target === "/slow") await gate.pass();
+    await ordinary(talk);
   };
-}
-
-needs(
-  ["nginx"],
-  "a connection that is kept ends with a response of the process that was taken over from",
-  async () => {
-    await using all = await stage();
-    const { proxy } = all.s;
-    using client = await HttpClient.tls(proxy.listener("https"), proxy.ca);
-    assert.equal((await client.ask("GET", "/a.txt")).status, 200);
-    await using _next = await proxy.successor(all.socket);
-    await until("the last response", async () => {
-      const { status, fields } = await client.ask("GET", "/a.txt");
-      assert.equal(status, 200);
-      return fields.one("connection") === "close";
-    });
-    const { code } = await within("the end of the process", proxy.exited);
-    assert.equal(code, 0);
-    using anew = await HttpClient.tls(proxy.listener("https"), proxy.ca);
-    assert.equal((await anew.ask("GET", "/a.txt")).status, 200);
-  },
-);
-
-needs(
-  ["nginx", "wrk"],
-  "wrk sees no error while another process takes over",
-  async () => {
-    await using all = await stage();
-    const { proxy } = all.s;
-    const load = outcome("wrk", [
-      ...["-t", "1", "-c", "16", "-d", "6s", "--timeout", "60s"],
-      `${all.s.url()}/a.txt`,
-    ]);
-    await all.s.old.request("a request", () => true);
-    await using next = await proxy.successor(all.socket);
-    const { text } = await load;
-    assert.match(text, /[1-9]\d* requests in/);
-    assert.doesNotMatch(text, /Non-2xx|Socket errors/);
-    await within("the end of the process", proxy.exited);
-    await next.empty();
-  },
-);
+  const processes: Mailferry[] = [stage.proxy];
+  let stopped = false;
+  let served = 0;
+  const load = Array.from({ length: 6 }, async (_, index) => {
+    const as = index % 2 === 0 ? ALICE : BOB;
+    while (!stopped) {
+      using client = await stage.client();
+      for (let i = 0; i < 30; i++) {
+        const { status, fields } = await client.ask("GET", "/", { as });
+        assert.equal(status, 200);
+        served++;
+        if (fields.one("connection") === "close") break;
+      }
+    }
+  });
+  try {
+    for (let i = 0; i < 3; i++) {
+      gate = new Gate();
+      using kept = await stage.client();
+      assert.equal((await kept.ask("GET", "/", { as: ALICE })).status, 200);
+      using slow = await stage.client();
+      await slow.send(request("GET", "/slow", { as: ALICE }));
+      await within("its arrival", gate.reached);
+      processes.push(await processes.at(-1)!.successor(socket, PATIENCE_MS));
+      // The one before finishes what it has begun, and asks clients to come anew.
+      await until("an answer that says so", async () => {
+        const { status, fields } = await kept.ask("GET", "/", { as: ALICE });
+        assert.equal(status, 200);
+        return fields.one("connection") === "close";
+      });
+      gate.open();
+      const last = await slow.response();
+      assert.equal(last.body, "old GET /slow");
+      assert.equal(last.fields.one("connection"), "close");
+      kept.close();
+      slow.close();
+      const { code } = await within(
+        "the end of the one before",
+        processes.at(-2)!.exited,
+        PATIENCE_MS,
+      );
+      assert.equal(code, 0);
+    }
+  } finally {
+    stopped = true;
+    gate.open();
+    await Promise.allSettled(load);
+    for (const each of processes.slice(1)) await each[Symbol.asyncDispose]();
+    await Deno.remove(folder, { recursive: true });
+  }
+  await Promise.all(load);
+  assert.ok(served > 60, `${served} requests`);
+});
