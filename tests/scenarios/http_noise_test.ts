@@ -1,7 +1,6 @@
 /** Noise without end, from clients and from backends. */
 import assert from "node:assert/strict";
 import { ordinary, response } from "../support/fake_http_backend.ts";
-import { request } from "../support/http_client.ts";
 import { chunkOf, MalformedMessage } from "../support/http_message.ts";
 import { HttpStage } from "../support/http_stage.ts";
 import { SeededRandom } from "../support/random.ts";
