@@ -25,6 +25,10 @@ const CLAIMED = [
   "X-Forwarded-For: 192.0.2.1",
   "x-forwarded-for: 192.0.2.2, 192.0.2.3",
   'FORWARDED: for="[2001:db8::1]"',
+  "X-Forwarded-Proto: gopher",
+  "X-Real-IP: 192.0.2.4",
+  // Some servers take this for the one with dashes.
+  "X_Forwarded_For: 192.0.2.5",
 ].map((line) => `${line}\r\n`).join("");
 
 const claiming = (more = "") =>
@@ -76,6 +80,9 @@ Deno.test("a listener that trusts keeps what it is told", async () => {
     await client.send(claiming());
     assert.equal((await client.response()).status, 200);
     const [one, other] = told(stage.old.last);
+    assert.equal(stage.old.last.fields.one("x-forwarded-proto"), "gopher");
+    assert.equal(stage.old.last.fields.one("x-real-ip"), "192.0.2.4");
+    assert.equal(stage.old.last.fields.one("x_forwarded_for"), undefined);
     const mine = forwarded ? [", for=127.0.0.1", ", 127.0.0.1"] : ["", ""];
     assert.equal(
       one,

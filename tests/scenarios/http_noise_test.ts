@@ -1,9 +1,11 @@
 /** Noise without end, from clients and from backends. */
 import assert from "node:assert/strict";
 import { ordinary, response } from "../support/fake_http_backend.ts";
+import { request } from "../support/http_client.ts";
 import { chunkOf, MalformedMessage } from "../support/http_message.ts";
 import { HttpStage } from "../support/http_stage.ts";
 import { SeededRandom } from "../support/random.ts";
+import { pause, until } from "../support/wait.ts";
 
 const ROUNDS = 300;
 
@@ -68,4 +70,48 @@ Deno.test("whatever is damaged in responses, clients get what is well-formed, an
   }
   assert.ok(checked > ROUNDS / 10, `${checked} of ${ROUNDS}`);
   assert.equal((await stage.ask("GET", "/")).status, 200);
+});
+
+Deno.test("a trailer section without an end is given up, from either side", async () => {
+  await using stage = await HttpStage.create();
+  const forever = "X: y\r\n".repeat(1000);
+  using client = await stage.client();
+  await client.send("POST / HTTP/1.1\r\nHost: a\r\n");
+  await client.send("Transfer-Encoding: chunked\r\n\r\n0\r\n");
+  const sending = (async () => {
+    for (let i = 0; i < 1000; i++) await client.send(forever);
+  })().catch(() => {});
+  assert.match(`${(await client.response()).status}`, /^4/);
+  await sending;
+  await until("an end at the backend", () => stage.old.open === 0);
+  assert.equal(stage.old.last.body, undefined);
+
+  stage.old.answer = async (talk) => {
+    await talk.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+    await talk.send("0\r\n");
+    for (let i = 0; i < 1000; i++) await talk.send(forever);
+  };
+  using other = await stage.client();
+  await other.send(request("GET", "/"));
+  const said = await other.rest();
+  assert.ok(said.length < 1000, `${said.length} octets`);
+  assert.doesNotMatch(said, /\r\n0\r\n\r\n$/);
+  await until("an end at the backend", () => stage.old.open === 0);
+});
+
+Deno.test("a client that is refused and goes on sending is closed all the same", async () => {
+  await using stage = await HttpStage.create();
+  using client = await stage.client();
+  await client.send("NONSENSE\r\n\r\n");
+  let refused = false;
+  const sending = (async () => {
+    while (!refused) {
+      await client.send("more nonsense");
+      await pause(10);
+    }
+  })().catch(() => {});
+  const record = await stage.proxy.ended(client.localPort);
+  refused = true;
+  await sending;
+  assert.equal(record.reason, "request-refused");
 });

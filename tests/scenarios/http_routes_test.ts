@@ -198,6 +198,23 @@ Deno.test("a query parameter and a field may name the account", async () => {
   assert.equal(target, "/query?user=bob%40example.com&x=%2F");
 });
 
+Deno.test("an account may have a name beyond ASCII, as UTF-8", async () => {
+  const name = "björn@example.com";
+  await using stage = await HttpStage.create({ mappings: { [name]: "new" } });
+  for (
+    const authorization of [
+      basic(name),
+      basic("BJÖRN@example.com"),
+      bearer({ email: name }),
+    ]
+  ) {
+    assert.equal(await server(stage, "/", authorized(authorization)), "new");
+  }
+  // In another charset it is somebody else.
+  const latin1 = authorized(`Basic ${btoa(`${name}:x`)}`);
+  assert.equal(await server(stage, "/", latin1), "old");
+});
+
 Deno.test("a login for another's mailbox is routed by its owner", async () => {
   await using stage = await stageOf([{
     match: "/**",
