@@ -251,7 +251,7 @@ Deno.test("a backend that accepts and never shakes hands is given up after backe
   await using stage = await HttpStage.create({
     tls: true,
     config: {
-      server: { backend_timeout: "500ms", backend_connect_retries: 0 },
+      server: { backend_timeout: "3s", backend_connect_retries: 0 },
     },
   });
   using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });

@@ -7,7 +7,7 @@ import { HttpStage } from "../support/http_stage.ts";
 import { SeededRandom } from "../support/random.ts";
 import { pause, until } from "../support/wait.ts";
 
-const ROUNDS = 300;
+const ROUNDS = 200;
 
 /** Responses of every kind, in which any octet may be changed. */
 const WHOLE = [
@@ -25,7 +25,7 @@ Deno.test("whatever is damaged in responses, clients get what is well-formed, an
     // What is damaged may promise more than comes.
     config: {
       server: { log_level: "info" },
-      http: { relay_idle: "300ms" },
+      http: { relay_idle: "1s" },
     },
   });
   const seed = 23;

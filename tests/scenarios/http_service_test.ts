@@ -25,7 +25,7 @@ Deno.test("what clients do wrong does not take a backend down for others", async
   await using stage = await HttpStage.create({
     config: {
       server: { host_down_threshold: 2, host_down_min_clients: 1 },
-      http: { relay_idle: "300ms" },
+      http: { relay_idle: "1s" },
     },
   });
   const [bad] = BAD_CHUNKS;
@@ -59,7 +59,7 @@ Deno.test("what clients do wrong does not take a backend down for others", async
 Deno.test("a backend may take longer for an answer than for a connection", async () => {
   await using stage = await HttpStage.create({
     tls: true,
-    config: { server: { backend_timeout: "1s" } },
+    config: { server: { backend_timeout: "3s" } },
   });
   using gate = new Gate();
   stage.old.answer = async (talk) => {
@@ -69,7 +69,7 @@ Deno.test("a backend may take longer for an answer than for a connection", async
   using client = await stage.client();
   await client.send(request("GET", "/slow", asAlice));
   await within("the request's arrival", gate.reached);
-  await pause(1500);
+  await pause(3500);
   gate.open();
   assert.equal((await client.response()).body, "old GET /slow");
 });

@@ -66,8 +66,8 @@ Deno.test("a WebSocket passes octets both ways, those sent early included, and i
 Deno.test("a WebSocket may be silent for longer than a request, up to bridge_idle", async () => {
   await using stage = await HttpStage.create({
     config: {
-      http: { relay_idle: "200ms", keepalive_timeout: "200ms" },
-      server: { bridge_idle: "2s" },
+      http: { relay_idle: "1s", keepalive_timeout: "1s" },
+      server: { bridge_idle: "5s" },
     },
   });
   stage.old.answer = accept;
@@ -75,7 +75,7 @@ Deno.test("a WebSocket may be silent for longer than a request, up to bridge_idl
   await client.send(asked());
   assert.equal((await client.head()).status, 101);
   assert.equal(await client.text(2), "hi");
-  await pause(900);
+  await pause(2500);
   await client.send("abcd");
   assert.equal(await client.text(4), "abcd");
   assert.equal(await client.rest(), "");
