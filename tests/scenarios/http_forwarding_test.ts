@@ -171,6 +171,14 @@ for (const tls of [false, true]) {
   });
 }
 
+Deno.test("a destination that is told its clients by XCLIENT serves HTTP as well", async () => {
+  await using stage = await HttpStage.create({
+    destination: { forwarding: "xclient" },
+  });
+  assert.equal((await stage.ask("GET", "/", { as: ALICE })).status, 200);
+  assert.match(stage.old.octets, /^GET \/ HTTP/);
+});
+
 Deno.test("the answers to an ACME challenge are had over a listener without TLS", async () => {
   await using stage = await HttpStage.create({
     routes: [

@@ -113,6 +113,17 @@ Deno.test("a connection ends with the last of the failed logins that it may have
   assert.equal(await client.rest(), "");
 });
 
+Deno.test("who is asked for a password comes again over a connection that may lead elsewhere", async () => {
+  await using stage = await guarded({});
+  using client = await stage.client();
+  const asked = await client.ask("GET", "/");
+  assert.equal(asked.status, 401);
+  assert.equal(asked.fields.one("connection"), "close");
+  assert.equal(await client.rest(), "");
+  assert.equal((await stage.ask("GET", "/", { as: BOB })).status, 200);
+  assert.equal(stage.new_.requests.length, 1);
+});
+
 Deno.test("an address that guessed too often is refused, with right passwords too", async () => {
   await using stage = await guarded({
     limits: { failures_per_address: 3, failure_delay: "0s" },

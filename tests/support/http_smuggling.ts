@@ -135,6 +135,9 @@ export const BAD_HEADS: readonly BadRequest[] = [
     "no Host": get("X: y\r\n"),
     "two Hosts": get("Host: proxy.test\r\nHost: other.test\r\n"),
     "the same Host twice": get("Host: proxy.test\r\nHost: proxy.test\r\n"),
+    "two Authorizations": get(
+      "Host: a\r\nAuthorization: Basic YTpi\r\nAuthorization: Basic Yzpk\r\n",
+    ),
     "a Host with a path": get("Host: proxy.test/x\r\n"),
     "a Host with a user": get("Host: me@proxy.test\r\n"),
     "a Host with a blank": get("Host: proxy.test other.test\r\n"),
