@@ -39,6 +39,7 @@ export class LineReader {
   #start = 0;
   #end = 0;
   #ended = false;
+  #broken = false;
   #inFlight: { into: Uint8Array; read: Promise<number | null> } | null = null;
 
   constructor(private readonly stream: ByteStream) {}
@@ -51,6 +52,11 @@ export class LineReader {
   /** The bytes that wait, not consumed. Holds until the reader is used again. */
   get view(): Uint8Array {
     return this.#buffer.subarray(this.#start, this.#end);
+  }
+
+  /** Whether the stream ended without its peer having said so: a reset, or TLS that was cut off. */
+  get broken(): boolean {
+    return this.#broken;
   }
 
   /** One more read, behind what waits; false at the end of the stream. */
@@ -167,6 +173,7 @@ export class LineReader {
     } catch {
       // Deno.Conn.close() makes a pending read throw: the same as an end for whoever reads lines.
       count = null;
+      this.#broken = true;
     }
     if (this.#inFlight === current) {
       this.#inFlight = null;

@@ -261,6 +261,38 @@ Deno.test("responses that end with the connection, and those of HTTP/1.0, arrive
   }
 });
 
+Deno.test("a response that ends with its connection leaves that of the client open, and a cut shows", async () => {
+  await using stage = await HttpStage.create({ tls: true });
+  const answers = ["whole", "cut"].map((what) => ({
+    what,
+    end: Promise.withResolvers<void>(),
+  }));
+  stage.old.answer = async (talk) => {
+    const { what, end } = answers[talk.connection]!;
+    await talk.send(`HTTP/1.1 200 OK\r\n\r\n${what}`);
+    await end.promise;
+    talk.close();
+  };
+  using client = await stage.secureClient();
+  const [whole, cut] = answers;
+  await client.send(request("GET", "/1"));
+  assert.equal((await client.head()).fields.one("connection"), undefined);
+  assert.equal(await client.chunk(), "whole");
+  whole!.end.resolve();
+  assert.equal(await client.chunk(), null);
+  await client.trailers();
+
+  await client.send(request("GET", "/2"));
+  await client.head();
+  assert.equal(await client.chunk(), "cut");
+  // The connection goes without a word from TLS.
+  stage.old.closeAll();
+  assert.equal(await client.rest(), "");
+  cut!.end.resolve();
+  const { reason } = await stage.proxy.ended(client.localPort);
+  assert.equal(reason, "backend-closed");
+});
+
 Deno.test("a client that leaves while the backend is silent is noticed", async () => {
   await using stage = await HttpStage.create();
   const { promise, resolve } = Promise.withResolvers<void>();

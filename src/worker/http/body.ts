@@ -8,6 +8,9 @@ import type { Framing } from "../../protocols/http/framing.ts";
 export const SMALL = 4 * 1024;
 const LARGE = 64 * 1024;
 
+const encoder = new TextEncoder();
+const CRLF = encoder.encode("\r\n");
+
 /** Follows one body through its bytes. */
 export interface Meter {
   /** How many of `bytes`, which come next, are the body's. Throws HttpFault. */
@@ -90,9 +93,43 @@ export class BrokenOff extends Error {
 }
 
 /**
+ * Each piece as a chunk of its own (RFC 9112 7.1), for a body whose length nobody says: where it breaks off,
+ * its last chunk is missing.
+ */
+export class ChunkingStream implements ByteStream {
+  constructor(private readonly stream: ByteStream) {}
+
+  async write(bytes: Uint8Array): Promise<number> {
+    if (bytes.length === 0) return 0;
+    const line = encoder.encode(`${bytes.length.toString(16)}\r\n`);
+    const chunk = new Uint8Array(line.length + bytes.length + 2);
+    chunk.set(line);
+    chunk.set(bytes, line.length);
+    chunk.set(CRLF, line.length + bytes.length);
+    await writeAll(this.stream, chunk);
+    return bytes.length;
+  }
+
+  read(into: Uint8Array): Promise<number | null> {
+    return this.stream.read(into);
+  }
+
+  closeWrite(): Promise<void> {
+    return this.stream.closeWrite();
+  }
+
+  close(): void {
+    this.stream.close();
+  }
+}
+
+/** The last chunk, behind which is nothing. */
+export const LAST_CHUNK = encoder.encode("0\r\n\r\n");
+
+/**
  * Copy the rest of a body. What was read is written before more is read, so a sink that does not
  * take it costs one buffer. `passed` is told of each piece. Throws BrokenOff, or the meter's HttpFault.
- * A body that ends with its stream ends this when that has ended.
+ * A body that ends with its stream ends this when that has ended in order.
  */
 export async function copyBody(
   reader: LineReader,
@@ -107,7 +144,7 @@ export async function copyBody(
     while (!meter.done) {
       const waiting = await reader.waiting(size);
       if (waiting === null) {
-        if (meter instanceof EndlessMeter) return;
+        if (meter instanceof EndlessMeter && !reader.broken) return;
         throw new BrokenOff("source");
       }
       const count = meter.take(waiting);

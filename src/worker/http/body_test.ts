@@ -4,7 +4,13 @@ import { bytes } from "../../../tests/support/one_sided.ts";
 import { LineReader } from "../../net/line_reader.ts";
 import { HttpFault } from "../../protocols/http/fault.ts";
 import type { Framing } from "../../protocols/http/framing.ts";
-import { BrokenOff, copyBody, meterOf, takeWaiting } from "./body.ts";
+import {
+  BrokenOff,
+  ChunkingStream,
+  copyBody,
+  meterOf,
+  takeWaiting,
+} from "./body.ts";
 
 const CHUNKED = "5\r\nhello\r\n6;x=y\r\n world\r\n0\r\n";
 
@@ -48,6 +54,35 @@ Deno.test("copyBody passes on a chunked body as it came, up to its trailer secti
 Deno.test("copyBody passes on a body without a length until its stream ends", async () => {
   const { written } = await copied({ kind: "close" }, "all there is");
   assert.equal(written, "all there is");
+});
+
+Deno.test("copyBody does not take a stream that broke off for the end of a body", async () => {
+  const source = new MemoryStream(bytes("some"));
+  const read = source.read.bind(source);
+  source.read = async (into) => {
+    const count = await read(into);
+    if (count === null) throw new Deno.errors.ConnectionReset();
+    return count;
+  };
+  const sink = new MemoryStream(new Uint8Array());
+  const meter = meterOf({ kind: "close" }, 502);
+  await assert.rejects(
+    copyBody(new LineReader(source), meter, sink, () => {}),
+    (error) => error instanceof BrokenOff && error.leg === "source",
+  );
+  assert.equal(sink.written, "some");
+});
+
+Deno.test("ChunkingStream makes a chunk of each piece", async () => {
+  const sink = new MemoryStream(new Uint8Array());
+  const chunking = new ChunkingStream(sink);
+  for (const piece of ["hello", "", "x".repeat(26)]) {
+    assert.equal(await chunking.write(bytes(piece)), piece.length);
+  }
+  assert.equal(
+    sink.written,
+    `5\r\nhello\r\n1a\r\n${"x".repeat(26)}\r\n`,
+  );
 });
 
 Deno.test("copyBody tells a body that ends too soon from one that nobody takes", async () => {

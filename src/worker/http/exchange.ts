@@ -17,11 +17,19 @@ import {
 } from "../login_report.ts";
 import { confirmRoute } from "../login_route.ts";
 import { connect } from "../replay.ts";
-import { copyBody, meterOf, takeWaiting } from "./body.ts";
+import {
+  ChunkingStream,
+  copyBody,
+  LAST_CHUNK,
+  meterOf,
+  takeWaiting,
+} from "./body.ts";
 import type { Ground } from "./ground.ts";
 import { RequestSender } from "./request_sender.ts";
 import { type FinalHead, finalHead, Unanswered } from "./response_head.ts";
 import { accountOf, ruleFor, type Target, targetOf } from "./routing.ts";
+
+const CHUNKED = { kind: "chunked" } as const;
 
 /** How an exchange leaves the connection. */
 export type Outcome = "continue" | "close" | "upgraded";
@@ -223,26 +231,30 @@ export class Exchange {
     const { reader } = this.attempt.leg!;
     // Who is asked for credentials may be another server's, which this connection cannot lead to.
     const isAsked = this.#isAnonymous && response.status === 401;
-    const close = isAsked || isLast() || framing.kind === "close" ||
-      !this.isSent || !staysOpen(this.request);
+    const close = isAsked || isLast() || !this.isSent ||
+      !staysOpen(this.request);
     const meter = meterOf(framing, 502);
-    const waiting = takeWaiting(reader, meter);
-    const first = headForClient(response, { framing, close }, waiting);
+    const isOpenEnded = framing.kind === "close";
+    const waiting = isOpenEnded ? undefined : takeWaiting(reader, meter);
+    const how = { framing: isOpenEnded ? CHUNKED : framing, close };
+    const first = headForClient(response, how, waiting);
     this.status = response.status;
     await this.#write(first);
     if (!meter.done) {
-      await copyBody(reader, meter, session.leg.stream, (count) => {
+      const { stream } = session.leg;
+      const sink = isOpenEnded ? new ChunkingStream(stream) : stream;
+      await copyBody(reader, meter, sink, (count) => {
         flow.backward += count;
         flow.active = true;
       });
     }
-    if (framing.kind === "chunked") {
+    if (isOpenEnded) await this.#write(LAST_CHUNK);
+    else if (framing.kind === "chunked") {
       await this.#write(await readTrailers(reader, http.maxHeadSize, 502));
     }
     watch.end();
     session.backend = null;
-    const isKept = this.isSent && framing.kind !== "close" &&
-      staysOpen(response);
+    const isKept = this.isSent && !isOpenEnded && staysOpen(response);
     if (isKept) upstream.rest();
     else upstream.close();
     return close ? "close" : "continue";
