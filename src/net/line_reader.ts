@@ -29,6 +29,7 @@ const LF = 10;
 const CR = 13;
 const INITIAL = 512;
 const EMPTY = new Uint8Array(0);
+const NOTHING_MORE = Promise.resolve(false);
 
 /**
  * Bounded reading of lines and counted bytes. Never more than one read is under way, and it stays
@@ -41,6 +42,8 @@ export class LineReader {
   #ended = false;
   #broken = false;
   #inFlight: { into: Uint8Array; read: Promise<number | null> } | null = null;
+  /** What becomes of the read in flight. */
+  #filling: Promise<boolean> | null = null;
 
   constructor(private readonly stream: ByteStream) {}
 
@@ -164,9 +167,13 @@ export class LineReader {
   }
 
   /** One more read; false at the end of the stream. Concurrent callers share the read under way. */
-  async #fill(): Promise<boolean> {
-    if (this.#ended) return false;
-    const current = this.#inFlight ??= this.#startRead();
+  #fill(): Promise<boolean> {
+    if (this.#ended) return NOTHING_MORE;
+    return this.#filling ??= this.#read();
+  }
+
+  async #read(): Promise<boolean> {
+    const current = this.#inFlight = this.#startRead();
     let count: number | null;
     try {
       count = await current.read;
@@ -176,7 +183,7 @@ export class LineReader {
       this.#broken = true;
     }
     if (this.#inFlight === current) {
-      this.#inFlight = null;
+      this.#inFlight = this.#filling = null;
       if (count === null) this.#ended = true;
       else this.#end += count;
     }

@@ -38,6 +38,10 @@ export async function readyForRoutes(
   }
 }
 
+/** Paths may be made up without end: so many are remembered, and no long ones. */
+const KNOWN_MAX = 256;
+const KNOWN_LENGTH_MAX = 256;
+
 export class HttpRoutes {
   readonly #routes: readonly {
     readonly matches: (path: string) => boolean;
@@ -52,11 +56,23 @@ export class HttpRoutes {
     }));
   }
 
+  /** Of the paths that come all the time. */
+  readonly #known = new Map<string, HttpRoute | null>();
+
   /**
    * The first route whose pattern matches a path (as sent, without the query), with or without a slash
    * at its end; null for none. Dots are followed first, as whoever serves the path will do.
    */
   match(path: string): HttpRoute | null {
+    const known = this.#known.get(path);
+    if (known !== undefined) return known;
+    const route = this.#firstMatch(path);
+    if (this.#known.size === KNOWN_MAX) this.#known.clear();
+    if (path.length <= KNOWN_LENGTH_MAX) this.#known.set(path, route);
+    return route;
+  }
+
+  #firstMatch(path: string): HttpRoute | null {
     const one = withoutDots(canonicalPath(path));
     const other = one.endsWith("/") ? one.slice(0, -1) : `${one}/`;
     return this.#routes.find(({ matches }) => matches(one) || matches(other))

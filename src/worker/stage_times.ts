@@ -2,10 +2,12 @@ import type { LoginStage } from "../observe/metric_names.ts";
 
 /** How long a login took, in its stages; those that it has been through. Milliseconds. */
 export class StageTimes {
-  readonly #spent = new Map<LoginStage, number>();
+  /** Made when there is something to count. */
+  #spent: Map<LoginStage, number> | null = null;
   readonly #begun = performance.now();
 
   add(stage: LoginStage, ms: number): void {
+    this.#spent ??= new Map();
     this.#spent.set(stage, this.of(stage) + ms);
   }
 
@@ -18,7 +20,7 @@ export class StageTimes {
   }
 
   of(stage: LoginStage): number {
-    return this.#spent.get(stage) ?? 0;
+    return this.#spent?.get(stage) ?? 0;
   }
 
   /** Since the login was complete. */
@@ -27,6 +29,6 @@ export class StageTimes {
   }
 
   all(): Iterable<[LoginStage, number]> {
-    return this.#spent;
+    return this.#spent ?? [];
   }
 }

@@ -3,6 +3,7 @@ import { HttpFault } from "./fault.ts";
 import { tokenEnd, withoutSpace } from "./octets.ts";
 
 const COLON = 58;
+const SPACE = 32;
 const NONE: readonly string[] = [];
 
 export interface Field {
@@ -14,7 +15,34 @@ export interface Field {
 
 /** The fields of a head, in their order. Names are asked for in lower case. */
 export class Fields {
-  constructor(readonly lines: readonly Field[]) {}
+  #connection: readonly string[] | null = null;
+
+  /** `text` has them as they came, each line from its place in `starts`; the last place is their end. */
+  constructor(
+    readonly lines: readonly Field[],
+    private readonly text = "",
+    private readonly starts: readonly number[] = [],
+  ) {}
+
+  /** What Connection lists, as `tokens` gives it. */
+  get connection(): readonly string[] {
+    return this.#connection ??= this.tokens("connection");
+  }
+
+  /** Where line `i` begins in what it came in, if it came as `name: value` and nothing more; else -1. */
+  plainStart(i: number): number {
+    const { name, value } = this.lines[i]!;
+    const start = this.starts[i]!;
+    return this.starts[i + 1]! - start === name.length + value.length + 4 &&
+        this.text.charCodeAt(start + name.length + 1) === SPACE
+      ? start
+      : -1;
+  }
+
+  /** Lines as they came, from the place where one begins, up to but without line `end`. */
+  asCame(start: number, end: number): string {
+    return this.text.slice(start, this.starts[end]);
+  }
 
   all(name: string): readonly string[] {
     let values: string[] | undefined;
@@ -38,8 +66,10 @@ export class Fields {
   /** The elements of a list over all its lines (RFC 9110 5.6.1), in lower case, without empty ones. */
   tokens(name: string): readonly string[] {
     const values = this.all(name);
-    return values.length === 0 ? NONE : elements(values.join(",").toLowerCase())
-      .filter((element) => element !== "");
+    if (values.length === 0) return NONE;
+    const list = values.join(",").toLowerCase();
+    if (list !== "" && !list.includes(",")) return [list];
+    return elements(list).filter((element) => element !== "");
   }
 }
 
@@ -60,6 +90,7 @@ export function elements(list: string): string[] {
  */
 export function parseFields(text: string, at: number, status: number): Fields {
   const lines: Field[] = [];
+  const starts = [at];
   const last = text.length - 2;
   while (at < last) {
     const end = text.indexOf("\r\n", at);
@@ -72,6 +103,7 @@ export function parseFields(text: string, at: number, status: number): Fields {
       value: withoutSpace(text, colon + 1, end),
     });
     at = end + 2;
+    starts.push(at);
   }
-  return new Fields(lines);
+  return new Fields(lines, text, starts);
 }

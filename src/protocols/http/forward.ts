@@ -2,7 +2,7 @@
  * Heads as they go on: without the fields between two neighbours and those that Connection names
  * (RFC 9110 7.6.1), the others in their order and spelling, the framing written anew.
  */
-import type { Field, Fields } from "./fields.ts";
+import type { Fields } from "./fields.ts";
 import type { Framing } from "./framing.ts";
 import { lengthSaid } from "./framing.ts";
 import { type FieldKind, kindOf } from "./hop_fields.ts";
@@ -41,12 +41,12 @@ export function headForBackend(
   const forwarded: string[] = [];
   const addresses: string[] = [];
   let text = `${request.method} ${request.target} HTTP/1.1\r\n`;
-  text += passedOn(fields, how.framing, (kind, { name, value }) => {
+  text += passedOn(fields, how.framing, (kind, value) => {
     const { judged } = kind;
     if (judged === "expect") return how.expect;
     if (!kind.isForwarding) return true;
     // The trusted one let it through for another field, so it is the word of whoever came to it.
-    if (name.toLowerCase() !== judged) return false;
+    if (!kind.isSpelt) return false;
     if (how.trusted && how.client !== null) {
       if (judged === "forwarded") return collect(forwarded, value);
       if (judged === "x-forwarded-for") return collect(addresses, value);
@@ -98,25 +98,37 @@ export function headForClient(
 function passedOn(
   fields: Fields,
   framing: Framing,
-  keeps: (kind: FieldKind, field: Field) => boolean,
+  keeps: (kind: FieldKind, value: string) => boolean,
 ): string {
-  const named = fields.tokens("connection").map((name) => kindOf(name).judged);
+  const named = fields.connection.map((name) => kindOf(name).judged);
   let left = framingLine(framing);
   let text = "";
-  for (const field of fields.lines) {
-    const { name, value } = field;
+  // Where lines begin that go on as they came, which nearly all do; they are taken together.
+  let run = -1;
+  const { lines } = fields;
+  for (let i = 0; i < lines.length; i++) {
+    const { name, value } = lines[i]!;
     const kind = kindOf(name);
     const { judged } = kind;
-    if (judged === left?.name) {
-      text += `${name.replace(NO_LETTER, "-")}: ${left.value}\r\n`;
-      left = null;
-    } else if (
+    const isFraming = judged === left?.name;
+    const isKept = isFraming ||
       judged !== "content-length" && !kind.isHopByHop &&
-      (!named.includes(judged) || judged === "host") && keeps(kind, field)
-    ) {
-      text += `${name}: ${value}\r\n`;
-    }
+        (!named.includes(judged) || judged === "host") && keeps(kind, value);
+    const isSame = isKept &&
+      (!isFraming || value === left!.value && kind.isSpelt);
+    const start = isSame ? fields.plainStart(i) : -1;
+    if (start < 0 && run >= 0) {
+      text += fields.asCame(run, i);
+      run = -1;
+    } else if (run < 0) run = start;
+    if (isFraming) {
+      if (start < 0) {
+        text += `${name.replace(NO_LETTER, "-")}: ${left!.value}\r\n`;
+      }
+      left = null;
+    } else if (isKept && start < 0) text += `${name}: ${value}\r\n`;
   }
+  if (run >= 0) text += fields.asCame(run, lines.length);
   return left === null ? text : `${text}${left.name}: ${left.value}\r\n`;
 }
 

@@ -100,7 +100,7 @@ function requireChunked(lines: readonly string[], status: 400 | 502): void {
 export function staysOpen(
   message: { readonly minor?: 0 | 1; readonly fields: Fields },
 ): boolean {
-  const options = message.fields.tokens("connection");
+  const options = message.fields.connection;
   if (options.includes("close")) return false;
   return message.minor !== 0 || options.includes("keep-alive");
 }

@@ -54,6 +54,8 @@ export interface FieldKind {
    * others, so names that differ only in these count as the same.
    */
   readonly judged: string;
+  /** But for its case, that is what it is called. */
+  readonly isSpelt: boolean;
   readonly isHopByHop: boolean;
   /** It says who a client is, or how it came; backends believe it of a proxy. */
   readonly isForwarding: boolean;
@@ -78,11 +80,13 @@ export function kindOf(name: string): FieldKind {
 }
 
 function judge(name: string): FieldKind {
-  const judged = name.toLowerCase().replace(ODD, "-");
+  const lower = name.toLowerCase();
+  const judged = lower.replace(ODD, "-");
   const isForwarding = judged === "forwarded" || judged === "x-real-ip" ||
     judged.startsWith("x-forwarded-");
   return {
     judged,
+    isSpelt: lower === judged,
     isHopByHop: HOP_BY_HOP.has(judged),
     isForwarding,
     mayTrail: !NOT_TRAILING.has(judged) && !isForwarding,

@@ -12,8 +12,16 @@ export interface Authority {
 // a list or another name in them.
 const AUTHORITY = /^([a-z0-9._~-]+|\[[0-9a-f:.]+\])(?::([0-9]{0,5}))?$/;
 
+/** The last one: clients ask for the same host again and again. */
+let last = { text: "", authority: null as Authority | null };
+
 /** Null for what is none: user info, white space, a path, an empty name, a port that does not exist. */
 export function parseAuthority(text: string): Authority | null {
+  if (text !== last.text) last = { text, authority: readAuthority(text) };
+  return last.authority;
+}
+
+function readAuthority(text: string): Authority | null {
   const match = AUTHORITY.exec(text.toLowerCase());
   if (match === null) return null;
   const host = match[1]!;

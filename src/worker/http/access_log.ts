@@ -15,6 +15,8 @@ export interface ServedRequest {
   readonly backward: number;
 }
 
+const COUNTERS = [1, 2, 3, 4, 5].map((first) => `http_requests.${first}xx`);
+
 /** Count a request, and log it where `access_log` is set. A query may hold secrets: it is left out. */
 export function recordRequest(
   core: WorkerCore,
@@ -24,7 +26,7 @@ export function recordRequest(
 ): void {
   const { request, status } = served;
   if (status !== 0) {
-    core.reporter.count(`http_requests.${Math.floor(status / 100)}xx`);
+    core.reporter.count(COUNTERS[Math.floor(status / 100) - 1]!);
   }
   if (!isLogged) return;
   const { flow } = session;

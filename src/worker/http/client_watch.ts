@@ -13,6 +13,13 @@ export class ClientWatch {
   #busy = false;
   #ended = false;
   #deadline: Deadline | null = null;
+  readonly #onRead = (more: boolean): void => {
+    this.#reading = false;
+    this.#ended = !more;
+    if (!this.#busy) return;
+    if (more) this.#read();
+    else this.#wait();
+  };
 
   constructor(
     private readonly deadlines: Deadlines,
@@ -37,13 +44,7 @@ export class ClientWatch {
   #read(): void {
     if (this.#reading || this.reader.buffered >= PIPELINE_MAX) return;
     this.#reading = true;
-    void this.reader.more().then((more) => {
-      this.#reading = false;
-      this.#ended = !more;
-      if (!this.#busy) return;
-      if (more) this.#read();
-      else this.#wait();
-    });
+    void this.reader.more().then(this.#onRead);
   }
 
   #wait(): void {

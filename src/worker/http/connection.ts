@@ -16,6 +16,8 @@ import { ClientWatch } from "./client_watch.ts";
 import { type Ending, endingOf, linger, refuse } from "./endings.ts";
 import { Exchange, type Outcome } from "./exchange.ts";
 import type { Ground } from "./ground.ts";
+import { LastNamed } from "./last_named.ts";
+import { Rest } from "./rest.ts";
 import { Silence } from "./silence.ts";
 import { Upstream } from "./upstream.ts";
 
@@ -23,12 +25,20 @@ import { Upstream } from "./upstream.ts";
 export class Connection implements Ground {
   readonly upstream = new Upstream();
   readonly watch: ClientWatch;
+  readonly named = new LastNamed();
   readonly #silence: Silence;
   /** Between requests, the client is left without an answer. */
   readonly #leave = (reason: EndReason): void => {
     this.session.mark(reason);
     this.session.leg.close();
   };
+  /** Whether no further request is waited for. */
+  readonly #isLast = (): boolean => {
+    const { core, session, http } = this;
+    return core.leaving || this.#requests >= http.maxKeepaliveRequests ||
+      session.failures >= session.listener.maxAuthAttempts;
+  };
+  readonly #rest: Rest;
   #requests = 0;
   /** The last one. */
   #exchange: Exchange | null = null;
@@ -46,6 +56,11 @@ export class Connection implements Ground {
       core.deadlines,
       session.leg.reader,
       () => session.end("client-closed"),
+    );
+    this.#rest = new Rest(
+      core.deadlines,
+      http.keepaliveTimeout,
+      () => this.#leave("idle"),
     );
     this.#silence = new Silence(
       core.deadlines,
@@ -72,6 +87,7 @@ export class Connection implements Ground {
     }
     if (outcome === "over") return outcome;
     if (outcome === "upgraded") {
+      this.#rest.stop();
       this.#silence.stop();
       this.watch.end();
       return outcome;
@@ -82,6 +98,7 @@ export class Connection implements Ground {
   }
 
   close(): void {
+    this.#rest.stop();
     this.#silence.stop();
     this.watch.end();
     this.upstream.close();
@@ -95,7 +112,10 @@ export class Connection implements Ground {
     if (this.core.draining) this.#leave("drained");
     try {
       if (this.#requests > 0 && reader.buffered === 0) {
-        if (!await this.#more(reader)) return null;
+        this.#rest.begin();
+        const hasMore = await reader.more();
+        this.#rest.end();
+        if (!hasMore) return null;
       }
       const head = takeHead(reader, maxHeadSize) ??
         await this.#slowHead(reader);
@@ -106,19 +126,6 @@ export class Connection implements Ground {
       throw error;
     } finally {
       session.part = null;
-    }
-  }
-
-  /** Wait for another request; false when there is none. */
-  async #more(reader: LineReader): Promise<boolean> {
-    const idle = this.core.deadlines.after(
-      this.http.keepaliveTimeout,
-      () => this.#leave("idle"),
-    );
-    try {
-      return await reader.more();
-    } finally {
-      idle.cancel();
     }
   }
 
@@ -148,7 +155,7 @@ export class Connection implements Ground {
     try {
       if (next instanceof HttpFault) throw next;
       this.#exchange = new Exchange(this, next);
-      const outcome = await this.#exchange.run(() => this.#isLast());
+      const outcome = await this.#exchange.run(this.#isLast);
       status = this.#exchange.status;
       return outcome;
     } catch (error) {
@@ -160,13 +167,6 @@ export class Connection implements Ground {
       const served = { request, status, began, forward, backward };
       recordRequest(core, session, served, http.accessLog);
     }
-  }
-
-  /** Whether no further request is waited for. */
-  #isLast(): boolean {
-    const { core, session, http } = this;
-    return core.leaving || this.#requests >= http.maxKeepaliveRequests ||
-      session.failures >= session.listener.maxAuthAttempts;
   }
 
   /** Answer a request that is not served, if it still can be; the status that the client has seen. */
