@@ -1,13 +1,7 @@
-import {
-  type FileTable,
-  formatLine,
-  type ParseRules,
-  readTable,
-  sortedIdentifiers,
-} from "./file_table.ts";
+import { type FileTable, type ParseRules, readTable } from "./file_table.ts";
+import { PackedMap } from "./packed_map.ts";
 import { replaceFile } from "./replace_file.ts";
-import { ShardedMap } from "./sharded_map.ts";
-import { sortInTurns, upperBound } from "./sorting.ts";
+import { type Piece, SortedRows } from "./sorted_rows.ts";
 import {
   type MappingChanges,
   type MappingPage,
@@ -16,7 +10,7 @@ import {
   type StoreHealth,
   type WriteAll,
 } from "./store.ts";
-import { collectInTurns, Turns } from "./turns.ts";
+import { Turns } from "./turns.ts";
 import { unreadableWord } from "./words.ts";
 
 export interface FileStoreOptions extends ParseRules {
@@ -33,8 +27,6 @@ interface Change {
   fail(error: unknown): void;
 }
 
-const LINES_A_WRITE = 2048;
-
 /**
  * Mappings in a text file (see file_table.ts for its form), held in memory. A write replaces the
  * whole file, sorted and tab-separated, so comments do not survive it; writes that arrive while one
@@ -45,9 +37,6 @@ export class FileStore implements MappingStore {
   readonly source = "file";
   readonly writable = true;
   #table: FileTable;
-  /** What the file has already while the entries of the table are brought up to it, in turns. */
-  #overlay: MappingChanges | null = null;
-  #size: number;
   #pending: Change[] = [];
   /** The end of the chain of writes and reloads; never rejects. */
   #last: Promise<void> = Promise.resolve();
@@ -58,7 +47,6 @@ export class FileStore implements MappingStore {
     table: FileTable,
   ) {
     this.#table = table;
-    this.#size = table.entries.size;
   }
 
   /** Throws StoreError "unavailable" (missing, unreadable) or "bad-data". */
@@ -70,11 +58,11 @@ export class FileStore implements MappingStore {
 
   /** How many mappings there are. */
   get size(): number {
-    return this.#size;
+    return this.#table.rows.size;
   }
 
   get(identifier: string): Promise<string | null> {
-    return Promise.resolve(this.#find(identifier));
+    return Promise.resolve(this.#table.rows.get(identifier));
   }
 
   set(identifier: string, destination: string): Promise<void> {
@@ -103,22 +91,21 @@ export class FileStore implements MappingStore {
       if (pause) await pause;
     }
     await this.#enqueue(async () => {
-      const { entries } = this.#table;
-      const delta = new ShardedMap<string | null>();
+      const { rows } = this.#table;
+      const delta = new PackedMap<string | null>(mappings.size);
       for (const [identifier, destination] of mappings) {
-        if (entries.get(identifier) !== destination) {
+        if (rows.get(identifier) !== destination) {
           delta.set(identifier, destination);
         }
         const pause = turns.step();
         if (pause) await pause;
       }
-      for (const identifier of rest === "drop" ? entries.keys() : []) {
+      for (const { identifier } of rest === "drop" ? rows.all() : []) {
         if (!mappings.has(identifier)) delta.set(identifier, null);
         const pause = turns.step();
         if (pause) await pause;
       }
-      const changing = await collectInTurns(delta.keys());
-      await this.#write(delta, () => settle(changing));
+      if (delta.size > 0) await this.#write(delta, () => settle(delta));
     });
   }
 
@@ -126,17 +113,8 @@ export class FileStore implements MappingStore {
     return await this.#change(new Map([[identifier, null]])) > 0;
   }
 
-  async list(after: string | null, limit: number): Promise<MappingPage> {
-    const sorted = await sortedIdentifiers(this.#table);
-    const start = after === null ? 0 : upperBound(sorted, after);
-    const page = sorted.slice(start, start + limit);
-    return {
-      mappings: page.flatMap((identifier) => {
-        const destination = this.#find(identifier);
-        return destination === null ? [] : [{ identifier, destination }];
-      }),
-      next: start + limit < sorted.length ? page.at(-1) as string : null,
-    };
+  list(after: string | null, limit: number): Promise<MappingPage> {
+    return Promise.resolve(this.#table.rows.page(after, limit));
   }
 
   unstorable(identifier: string): string | null {
@@ -148,13 +126,12 @@ export class FileStore implements MappingStore {
       try {
         const table = await readTable(this.options.path, this.options);
         table.warnings.forEach(this.options.warn);
-        if (table.entries.size === 0 && this.size > 0) {
+        if (table.rows.size === 0 && this.size > 0) {
           this.options.warn(
             `${this.options.path}: no mappings any more, there were ${this.size}`,
           );
         }
         this.#table = table;
-        this.#size = table.entries.size;
         this.#lastReloadFailure = null;
       } catch (error) {
         this.#lastReloadFailure = error instanceof Error
@@ -178,7 +155,7 @@ export class FileStore implements MappingStore {
   /** What is wrong with the destinations in use by other rules than those at opening; none: []. */
   problemsUnder(check: ParseRules["checkDestination"]): readonly string[] {
     const problems: string[] = [];
-    for (const destination of new Set(this.#table.entries.values())) {
+    for (const destination of this.#table.rows.names()) {
       const wrong = check(destination);
       if (wrong !== null) problems.push(`${this.options.path}: ${wrong}`);
     }
@@ -206,19 +183,28 @@ export class FileStore implements MappingStore {
     const changes = this.#pending;
     this.#pending = [];
     try {
-      const delta = new Map<string, string | null>();
-      const existed = changes.map(({ entries }) => {
+      const { rows } = this.#table;
+      const turns = new Turns();
+      const delta = new PackedMap<string | null>(
+        changes.reduce((sum, { entries }) => sum + entries.size, 0),
+      );
+      const existed: number[] = [];
+      let isChange = false;
+      for (const { entries } of changes) {
         let count = 0;
         for (const [identifier, destination] of entries) {
           const before = delta.has(identifier)
             ? delta.get(identifier)
-            : this.#table.entries.get(identifier);
-          if (before !== undefined && before !== null) count++;
+            : rows.get(identifier);
+          if (before !== null) count++;
+          isChange ||= before !== destination;
           delta.set(identifier, destination);
+          const pause = turns.step();
+          if (pause) await pause;
         }
-        return count;
-      });
-      await this.#write(delta);
+        existed.push(count);
+      }
+      if (isChange) await this.#write(delta);
       changes.forEach((change, i) => change.done(existed[i] as number));
     } catch (error) {
       changes.forEach((change) => change.fail(error));
@@ -226,103 +212,34 @@ export class FileStore implements MappingStore {
   }
 
   async #write(
-    delta: MappingChanges,
+    delta: PackedMap<string | null>,
     settle?: () => Promise<void>,
   ): Promise<void> {
-    if (!await this.#hasChanges(delta)) return;
-    const { entries } = this.#table;
-    const before = await sortedIdentifiers(this.#table);
-    const after: string[] = [];
-    const stamp = await replaceFile(
+    const pieces: Piece[] = [];
+    const { rows, stamp } = this.#table;
+    const changed = rows.changed(await delta.sorted());
+    const now = await replaceFile(
       this.options.path,
-      this.#table.stamp,
-      this.#lines(before, await this.#added(delta), delta, after),
+      stamp,
+      bytesOf(changed, pieces),
       settle,
     );
-    // All at once for those who ask; in place, since a copy of a million entries takes long.
-    this.#overlay = delta;
-    this.#size = after.length;
-    this.#table = { entries, sorted: after, stamp, warnings: [] };
-    const turns = new Turns();
-    for (const [identifier, destination] of delta) {
-      if (destination === null) entries.delete(identifier);
-      else entries.set(identifier, destination);
-      const pause = turns.step();
-      if (pause) await pause;
-    }
-    this.#overlay = null;
+    this.#table = { rows: new SortedRows(pieces), stamp: now, warnings: [] };
   }
+}
 
-  #find(identifier: string): string | null {
-    const written = this.#overlay?.get(identifier);
-    if (written !== undefined) return written;
-    return this.#table.entries.get(identifier) ?? null;
-  }
-
-  async #hasChanges(delta: MappingChanges): Promise<boolean> {
-    const turns = new Turns();
-    for (const [identifier, destination] of delta) {
-      if (this.#find(identifier) !== destination) return true;
-      const pause = turns.step();
-      if (pause) await pause;
-    }
-    return false;
-  }
-
-  /** The identifiers that are new, in ascending order. */
-  async #added(delta: MappingChanges): Promise<readonly string[]> {
-    const { entries } = this.#table;
-    const turns = new Turns();
-    const added: string[] = [];
-    for (const [identifier, destination] of delta) {
-      if (destination !== null && !entries.has(identifier)) {
-        added.push(identifier);
-      }
-      const pause = turns.step();
-      if (pause) await pause;
-    }
-    return await sortInTurns(added);
-  }
-
-  /** The new content in pieces; the identifiers written are added to `written`. */
-  async *#lines(
-    before: readonly string[],
-    added: readonly string[],
-    delta: MappingChanges,
-    written: string[],
-  ): AsyncGenerator<Uint8Array> {
-    const { entries } = this.#table;
-    const encoder = new TextEncoder();
-    let text = "";
-    let next = 0;
-    let steps = 0;
-    const turns = new Turns();
-    const line = (identifier: string) => {
-      const changed = delta.get(identifier);
-      if (changed === null) return;
-      written.push(identifier);
-      text += formatLine(
-        identifier,
-        changed ?? entries.get(identifier) as string,
-      );
-    };
-    for (let i = 0; i < before.length || next < added.length;) {
-      const [old, fresh] = [before[i], added[next]];
-      if (old === undefined || fresh !== undefined && fresh < old) {
-        line(fresh as string);
-        next++;
-      } else {
-        line(old);
-        i++;
-      }
-      if (++steps < LINES_A_WRITE) continue;
-      yield encoder.encode(text);
-      text = "";
-      steps = 0;
-      // A write that is done at once leaves nobody a turn.
-      await turns.look();
-    }
-    yield encoder.encode(text);
+/** The content of a file; the pieces written are added to `written`. */
+async function* bytesOf(
+  pieces: AsyncIterable<Piece>,
+  written: Piece[],
+): AsyncGenerator<Uint8Array> {
+  const encoder = new TextEncoder();
+  const turns = new Turns();
+  for await (const piece of pieces) {
+    written.push(piece);
+    yield encoder.encode(piece.text);
+    // A write that is done at once leaves nobody a turn.
+    await turns.look();
   }
 }
 

@@ -5,16 +5,13 @@ import {
   TOO_LONG,
   TOO_LONG_LINE,
 } from "./rows/lines.ts";
-import { ShardedMap } from "./sharded_map.ts";
-import { sortInTurns } from "./sorting.ts";
+import { PackedMap } from "./packed_map.ts";
+import { type Piece, PieceMaker, SortedRows } from "./sorted_rows.ts";
 import { StoreError } from "./store.ts";
-import { collectInTurns } from "./turns.ts";
 
-/** The content of a mapping file. Destination strings are shared between entries. */
+/** The content of a mapping file. */
 export interface FileTable {
-  readonly entries: ShardedMap<string>;
-  /** The identifiers in ascending order; null until somebody needs them of a file that was not sorted. */
-  sorted: string[] | null;
+  readonly rows: SortedRows;
   readonly stamp: FileStamp;
   readonly warnings: readonly string[];
 }
@@ -64,35 +61,25 @@ export async function readTable(
       { cause: error },
     );
   }
-  return { ...parser.finish(), stamp };
-}
-
-/** The identifiers of a table in ascending order, sorted at most once. */
-export async function sortedIdentifiers(table: FileTable): Promise<string[]> {
-  return table.sorted ??= await sortInTurns(
-    await collectInTurns(table.entries.keys()),
-  );
-}
-
-/** A line that is the mapping, in the form in which the store writes it. */
-export function formatLine(identifier: string, destination: string): string {
-  return `${identifier}\t${destination}\n`;
+  return { ...await parser.finish(), stamp };
 }
 
 class TableParser {
-  #entries = new ShardedMap<string>();
+  /** Those in front of the first that is not in ascending order, in pieces; then that one and all behind it. */
+  #pieces: Piece[] = [];
+  #maker = new PieceMaker();
+  #last = "";
+  #unsorted: { before: SortedRows; entries: PackedMap<string> } | null = null;
   #destinations = new Map<string, string>();
   #problems: string[] = [];
   #problemCount = 0;
   #repeated = 0;
   #firstRepeated = "";
   #line = 0;
-  /** Those seen so far while they come in order; null once one did not. */
-  #sorted: string[] | null = [];
 
   constructor(readonly path: string, readonly rules: ParseRules) {}
 
-  finish(): Omit<FileTable, "stamp"> {
+  async finish(): Promise<Omit<FileTable, "stamp">> {
     if (this.#problemCount > 0) {
       const more = this.#problemCount - this.#problems.length;
       if (more > 0) {
@@ -107,11 +94,7 @@ class TableParser {
     const warnings = this.#repeated === 0 ? [] : [
       `${this.path}: ${this.#repeated} lines repeat an identifier with another destination, the last one counts (first: ${this.#firstRepeated})`,
     ];
-    return {
-      entries: this.#entries,
-      sorted: this.#sorted,
-      warnings,
-    };
+    return { rows: await this.#rows(), warnings };
   }
 
   take(line: Line): void {
@@ -135,16 +118,34 @@ class TableParser {
 
   #put(written: string, destination: string): void {
     const identifier = this.rules.normalize(written);
-    const before = this.#entries.get(identifier);
-    if (before !== undefined && before !== destination) {
+    if (this.#unsorted === null) {
+      if (identifier > this.#last) {
+        this.#last = identifier;
+        this.#maker.add(identifier, destination);
+        if (this.#maker.isFull) this.#pieces.push(this.#maker.take());
+        return;
+      }
+      const before = new SortedRows(this.#allPieces());
+      this.#unsorted = { before, entries: new PackedMap() };
+    }
+    const { before, entries } = this.#unsorted;
+    const was = entries.get(identifier) ?? before.get(identifier);
+    if (was !== null && was !== destination) {
       this.#firstRepeated ||= `line ${this.#line}`;
       this.#repeated++;
     }
-    if (before === undefined) {
-      if (identifier < (this.#sorted?.at(-1) ?? "")) this.#sorted = null;
-      this.#sorted?.push(identifier);
-    }
-    this.#entries.set(identifier, destination);
+    entries.set(identifier, destination);
+  }
+
+  async #rows(): Promise<SortedRows> {
+    if (this.#unsorted === null) return new SortedRows(this.#allPieces());
+    const { before, entries } = this.#unsorted;
+    const pieces = before.changed(await entries.sorted());
+    return new SortedRows(await Array.fromAsync(pieces));
+  }
+
+  #allPieces(): Piece[] {
+    return [...this.#pieces, ...this.#maker.rest()];
   }
 
   #intern(destination: string): string | null {

@@ -1,57 +1,56 @@
-const RUN = 4096;
-
-/** Strings in ascending order without repetition; gives the event loop a turn every few milliseconds. */
-export async function sortInTurns(strings: string[]): Promise<string[]> {
-  let runs: string[][] = [];
-  for (let start = 0; start < strings.length; start += RUN) {
-    runs.push(strings.slice(start, start + RUN).sort());
-    await turn();
+/** The entries of runs that are in ascending order of their keys, in this order; no key is in two of them. */
+export function* mergeRuns<T>(
+  runs: readonly Iterator<[string, T]>[],
+): Generator<[string, T]> {
+  const heap: Head<T>[] = [];
+  for (const run of runs) {
+    const { done, value } = run.next();
+    if (!done) heap.push({ run, entry: value });
   }
-  while (runs.length > 1) {
-    const merged: string[][] = [];
-    for (let i = 0; i < runs.length; i += 2) {
-      const left = runs[i] as string[];
-      const right = runs[i + 1];
-      merged.push(right ? await mergeInTurns(left, right) : left);
-    }
-    runs = merged;
+  // What is in ascending order is a heap.
+  heap.sort((a, b) => a.entry[0] < b.entry[0] ? -1 : 1);
+  while (heap.length > 0) {
+    const first = heap[0]!;
+    yield first.entry;
+    const { done, value } = first.run.next();
+    const last = done ? heap.pop()! : first;
+    if (!done) first.entry = value;
+    if (heap.length > 0) sink(heap, last);
   }
-  return runs[0] ?? [];
 }
 
-async function mergeInTurns(
-  left: readonly string[],
-  right: readonly string[],
-): Promise<string[]> {
-  const out: string[] = [];
-  let l = 0;
-  let r = 0;
-  while (l < left.length && r < right.length) {
-    out.push(
-      (left[l] as string) <= (right[r] as string)
-        ? left[l++] as string
-        : right[r++] as string,
-    );
-    if (out.length % RUN === 0) await turn();
-  }
-  while (l < left.length) out.push(left[l++] as string);
-  while (r < right.length) out.push(right[r++] as string);
-  return out;
+/** A run and the first of its entries that is left. */
+interface Head<T> {
+  readonly run: Iterator<[string, T]>;
+  entry: [string, T];
 }
 
-/** Index of the first element greater than `value`. */
-export function upperBound(sorted: readonly string[], value: string): number {
+/** Puts this one in the place of the first of a heap, and in order. */
+function sink<T>(heap: Head<T>[], head: Head<T>): void {
+  let at = 0;
+  for (;;) {
+    let child = 2 * at + 1;
+    if (child >= heap.length) break;
+    const right = heap[child + 1];
+    if (right && right.entry[0] < heap[child]!.entry[0]) child++;
+    if (head.entry[0] <= heap[child]!.entry[0]) break;
+    heap[at] = heap[child]!;
+    at = child;
+  }
+  heap[at] = head;
+}
+
+/** The first of the numbers below `count` for which this is true, or `count`; true for all behind one. */
+export function firstWhere(
+  count: number,
+  is: (index: number) => boolean,
+): number {
   let low = 0;
-  let high = sorted.length;
+  let high = count;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if ((sorted[middle] as string) <= value) low = middle + 1;
-    else high = middle;
+    if (is(middle)) high = middle;
+    else low = middle + 1;
   }
   return low;
-}
-
-/** Lets everything else that is due run first. */
-export function turn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
 }

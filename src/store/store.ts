@@ -56,10 +56,10 @@ export interface WriteAll {
   /** What becomes of the mappings that are not among those written. */
   readonly rest: "keep" | "drop";
   /**
-   * Awaited when everything is ready and nothing has changed, with the identifiers that will change; what
-   * it throws calls the write off.
+   * Awaited when everything is ready and nothing has changed, with what will change; what it throws calls
+   * the write off.
    */
-  readonly settle: (changing: readonly string[]) => Promise<void>;
+  readonly settle: (changing: MappingChanges) => Promise<void>;
 }
 
 /**

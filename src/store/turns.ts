@@ -1,5 +1,3 @@
-import { turn } from "./sorting.ts";
-
 /** For so long at a time, ms, nobody else has a turn. */
 const SLICE = 4;
 
@@ -24,14 +22,7 @@ export class Turns {
   }
 }
 
-/** The items as an array, in turns. */
-export async function collectInTurns<T>(items: Iterable<T>): Promise<T[]> {
-  const turns = new Turns();
-  const list: T[] = [];
-  for (const item of items) {
-    list.push(item);
-    const pause = turns.step();
-    if (pause) await pause;
-  }
-  return list;
+/** Lets everything else that is due run first. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
 }

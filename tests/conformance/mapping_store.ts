@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import {
   type Mapping,
+  type MappingChanges,
   type MappingStore,
   StoreError,
 } from "../../src/store/store.ts";
@@ -192,8 +193,8 @@ const STEPS: Record<string, (t: StoreUnderTest) => Promise<void>> = {
     if (!t.store.writeAll) return;
     for (const name of ["a", "b", "c"]) await t.store.set(name, "old");
     const changing: string[][] = [];
-    const settle = async (identifiers: readonly string[]) => {
-      changing.push([...identifiers].sort());
+    const settle = async (changes: MappingChanges) => {
+      changing.push([...changes.keys()].sort());
       assert.equal(await t.store.get("b"), "old", "nothing has changed yet");
     };
     const wave = new Map([["b", "new"], ["c", "old"], ["d", "new"]]);

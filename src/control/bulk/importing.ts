@@ -1,6 +1,6 @@
 import type { Config } from "../../config/schema.ts";
 import type { Clock } from "../../observe/clock.ts";
-import { ShardedMap } from "../../store/sharded_map.ts";
+import { PackedMap } from "../../store/packed_map.ts";
 import { type MappingStore, StoreError } from "../../store/store.ts";
 import { storeFailure } from "../accounts.ts";
 import { ControlError } from "../api.ts";
@@ -123,7 +123,7 @@ export class Importing {
 
   async #writeSome(): Promise<void> {
     const isAtOnce = this.#store.writeAll !== undefined;
-    const held = new Held();
+    const held = new Held(isAtOnce ? MOST_ROWS : BATCH);
     for await (const rows of this.#rows()) {
       const parts = isAtOnce ? [rows] : rows.map((row) => [row]);
       for (const part of parts) {
@@ -191,7 +191,7 @@ export class Importing {
     try {
       await store.writeAll(mappings, {
         rest: "keep",
-        settle: (changing) => Promise.resolve(this.#note(changing)),
+        settle: (changing) => Promise.resolve(this.#note(changing.keys())),
       });
     } catch (error) {
       throw failed(error);
@@ -201,7 +201,7 @@ export class Importing {
 
   async #writeOrPutBack(mappings: ReadonlyMap<string, string>): Promise<void> {
     const ground = moveGround(this.parts, this.config);
-    const undo: Map<string, string | null>[] = [];
+    const undo = new PackedMap<string | null>(mappings.size);
     try {
       for (const batch of batchesOf(mappings)) {
         const before = await ground.read([...batch.keys()]);
@@ -209,7 +209,7 @@ export class Importing {
           [...before].filter(([account, was]) => was !== batch.get(account)),
         );
         if (changed.size > 0) {
-          undo.push(changed);
+          for (const [account, was] of changed) undo.set(account, was);
           this.#note(changed.keys());
           await ground.write(
             new Map(
@@ -221,7 +221,7 @@ export class Importing {
       }
     } catch (error) {
       let left = 0;
-      for (const before of undo.reverse()) {
+      for (const before of batchesOf(undo)) {
         const wanted = new Map(
           [...before.keys()].map((each) => [each, mappings.get(each)!]),
         );
@@ -267,9 +267,13 @@ export class Importing {
 
 /** Rows that are to be written together; of rows for the same account the last one counts. */
 class Held {
-  mappings = new ShardedMap<string>();
+  mappings: PackedMap<string>;
   readonly #lines = new Map<string, number>();
   #characters = 0;
+
+  constructor(private readonly expected = MOST_ROWS) {
+    this.mappings = new PackedMap(expected);
+  }
 
   /** False where the account was there already. */
   put({ identifier, destination, line }: ReadRow): boolean {
@@ -293,17 +297,17 @@ class Held {
   }
 
   clear(): void {
-    this.mappings = new ShardedMap();
+    this.mappings = new PackedMap(this.expected);
     this.#lines.clear();
     this.#characters = 0;
   }
 }
 
 /** A copy of all of them at once would hold everybody else up for as long as it takes. */
-function* batchesOf(
-  mappings: Iterable<readonly [string, string]>,
-): Generator<Map<string, string>> {
-  let batch = new Map<string, string>();
+function* batchesOf<T>(
+  mappings: Iterable<readonly [string, T]>,
+): Generator<Map<string, T>> {
+  let batch = new Map<string, T>();
   for (const [identifier, destination] of mappings) {
     batch.set(identifier, destination);
     if (batch.size < BATCH) continue;

@@ -1,5 +1,5 @@
 import type { Config } from "../../config/schema.ts";
-import { turn } from "../../store/sorting.ts";
+import { turn } from "../../store/turns.ts";
 import { type Clock, systemClock } from "../../observe/clock.ts";
 import { storeFailure } from "../accounts.ts";
 import {

@@ -1,6 +1,6 @@
 import type { Config } from "../../config/schema.ts";
 import type { Clock } from "../../observe/clock.ts";
-import { turn } from "../../store/sorting.ts";
+import { turn } from "../../store/turns.ts";
 import {
   accountKey,
   mustBeStorable,

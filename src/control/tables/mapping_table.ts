@@ -10,7 +10,7 @@ import {
 } from "../accounts.ts";
 import { ControlError, type ControlPlane } from "../api.ts";
 import type { TableEntry } from "../api_tables.ts";
-import { whomToForget } from "../everywhere.ts";
+import { MOST_FORGOTTEN } from "../everywhere.ts";
 import type { Parts } from "../parts.ts";
 import type { Table } from "./table.ts";
 import type { Content } from "./versions.ts";
@@ -100,7 +100,8 @@ export class MappingTable implements Table {
       await asked(store.writeAll(entries, {
         rest,
         async settle(changing) {
-          forgotten = whomToForget(changing);
+          const isFew = changing.size <= MOST_FORGOTTEN;
+          forgotten = isFew ? [...changing.keys()] : null;
           resume = resolver.suspend();
           await supervisor.ask("invalidate", { identifiers: forgotten });
         },

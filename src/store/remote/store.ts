@@ -29,8 +29,8 @@ const LONGEST_PAUSE = 1000;
 /** At the start, a source that does not answer is waited for no longer, ms. */
 const LONGEST_OPENING = 5000;
 
-/** So many changes or lookups together have as long as one lookup has. */
-const SIZE_A_TIMEOUT = 1000;
+/** So many changes or lookups together have as long as one lookup has; a slow disk takes long for a thousand. */
+const SIZE_A_TIMEOUT = 250;
 
 /**
  * Mappings in another program. While it cannot be asked, requests fail at once, and it is tried again
