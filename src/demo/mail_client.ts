@@ -16,20 +16,13 @@ export async function readFirstMail(
   const signal = AbortSignal.timeout(TIMEOUT_MS);
   const raw = await dial(
     {
-      destination: "proxy",
-      protocol: "imap",
       host: HOST,
       port: place.ports.imaps,
-      tls: "implicit",
       trust: {
         kind: "pin",
         serverName: "localhost",
         sha256: fingerprint(certPem),
       },
-      forwarding: "none",
-      sourceIps: [],
-      hideAuthErrors: false,
-      allowPlaintextAuth: false,
     },
     undefined,
     signal,

@@ -1,6 +1,6 @@
 import { lookup } from "node:dns";
 import { promisify } from "node:util";
-import type { LegSnapshot } from "../port/snapshot.ts";
+import type { LegPlace } from "../port/snapshot.ts";
 import { abandon } from "./abandon.ts";
 import { isAddress } from "./address.ts";
 import type { ByteStream } from "./byte_stream.ts";
@@ -18,11 +18,15 @@ export interface RawLeg {
   close(): void;
 }
 
-/** A dial failed before any byte was exchanged. */
+/** A dial failed before any byte was exchanged. `cause`: the runtime's error, where there was one. */
 export class DialFailed extends Error {
   override readonly name = "DialFailed";
-  constructor(readonly stage: "resolve" | "connect", message: string) {
-    super(message);
+  constructor(
+    readonly stage: "resolve" | "connect",
+    message: string,
+    cause?: unknown,
+  ) {
+    super(message, { cause });
   }
 }
 
@@ -43,7 +47,7 @@ const ONE_OF_SEVERAL_MS = 2000;
  * local address to bind, or undefined.
  */
 export async function dial(
-  leg: LegSnapshot,
+  leg: LegPlace,
   source: string | undefined,
   signal: AbortSignal,
 ): Promise<RawLeg> {
@@ -71,6 +75,7 @@ export async function dial(
   throw new DialFailed(
     "connect",
     `connect to ${leg.host} port ${leg.port}: ${cause}`,
+    failure,
   );
 }
 
@@ -90,7 +95,7 @@ async function connect(
   return connection;
 }
 
-function legOver(connection: Deno.TcpConn, leg: LegSnapshot): RawLeg {
+function legOver(connection: Deno.TcpConn, leg: LegPlace): RawLeg {
   const verification = nativeVerification(leg);
   if (verification === null) {
     return {
@@ -126,7 +131,7 @@ function legOver(connection: Deno.TcpConn, leg: LegSnapshot): RawLeg {
 }
 
 /** How the runtime's own TLS client verifies a leg; null where it cannot. */
-function nativeVerification(leg: LegSnapshot): Deno.StartTlsOptions | null {
+function nativeVerification(leg: LegPlace): Deno.StartTlsOptions | null {
   const { trust, clientCertificate } = leg;
   if (clientCertificate || trust.kind === "none") return null;
   const hostname = trust.serverName;
@@ -160,6 +165,7 @@ async function resolve(host: string): Promise<string[]> {
     throw new DialFailed(
       "resolve",
       `resolve ${host}: ${(error as Error).message}`,
+      error,
     );
   }
 }

@@ -5,7 +5,7 @@
  */
 import net from "node:net";
 import tls from "node:tls";
-import type { LegSnapshot } from "../port/snapshot.ts";
+import type { LegPlace } from "../port/snapshot.ts";
 import { bridge, close } from "./bridge.ts";
 import { type ByteStream, isWriting } from "./byte_stream.ts";
 import { acceptFrom } from "./loopback.ts";
@@ -25,7 +25,7 @@ export class CertificateRefused extends Error {
 /** The handshake with a backend over `raw`, which has nothing buffered. Throws when the certificate is not good. */
 export async function startNodeTls(
   raw: ByteStream,
-  leg: LegSnapshot,
+  leg: LegPlace,
 ): Promise<ByteStream> {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const socket = net.connect({ host: "127.0.0.1", port: listener.addr.port });
@@ -55,7 +55,7 @@ export async function startNodeTls(
 
 function handshake(
   socket: net.Socket,
-  leg: LegSnapshot,
+  leg: LegPlace,
 ): Promise<tls.TLSSocket> {
   return new Promise((resolve, reject) => {
     socket.once("error", reject);
@@ -97,7 +97,7 @@ function connected(socket: net.Socket): Promise<void> {
   });
 }
 
-function optionsOf(leg: LegSnapshot): tls.ConnectionOptions {
+function optionsOf(leg: LegPlace): tls.ConnectionOptions {
   const { trust, clientCertificate } = leg;
   const verified = "caCerts" in trust;
   return {
@@ -114,7 +114,7 @@ function optionsOf(leg: LegSnapshot): tls.ConnectionOptions {
 /** What is wrong with the backend's certificate, or null. */
 function faultOf(
   secured: tls.TLSSocket,
-  { trust }: LegSnapshot,
+  { trust }: LegPlace,
 ): string | null {
   // The runtime reports authorized === true even when verification failed; a fingerprint is there
   // only after a handshake that went through.

@@ -118,6 +118,12 @@ export interface LegSnapshot {
   readonly closed?: true;
 }
 
+/** What of a leg it takes to connect to it. */
+export type LegPlace = Pick<
+  LegSnapshot,
+  "host" | "port" | "trust" | "clientCertificate"
+>;
+
 export interface DestinationSnapshot {
   readonly name: string;
   readonly legs: Readonly<Partial<Record<ProtocolName, LegSnapshot>>>;

@@ -1,10 +1,9 @@
 import type { RedisHost } from "../../config/redis_url.ts";
-import {
-  type ClientSocket,
-  connectNode,
-  secureNode,
-} from "../../net/node_client.ts";
+import type { ByteStream } from "../../net/byte_stream.ts";
+import { dial, type RawLeg } from "../../net/dial.ts";
+import type { ClientSocket } from "../../net/node_client.ts";
 import { StoreError } from "../store.ts";
+import { RedisSocket } from "./socket.ts";
 import { AbstractConnector } from "ioredis";
 
 /** Which server to connect to; a signal ends the search. */
@@ -17,7 +16,7 @@ export type Finder = (signal: AbortSignal) => Promise<RedisHost>;
 export class SocketConnector extends AbstractConnector {
   readonly #gone = new AbortController();
   /** Null while there is none, and while it shakes hands. */
-  #socket: ClientSocket | null = null;
+  #socket: RedisSocket | null = null;
 
   constructor(
     private readonly find: Finder,
@@ -32,22 +31,26 @@ export class SocketConnector extends AbstractConnector {
     const signal = this.limit === undefined
       ? this.#gone.signal
       : AbortSignal.any([this.#gone.signal, AbortSignal.timeout(this.limit)]);
-    const target = await this.find(signal);
-    const socket = await connectNode(target, signal);
-    if (this.trustRoots === null) return this.#socket = socket;
+    const { host, port } = await this.find(signal);
     const trust = {
-      host: target.host,
-      verification: "full" as const,
-      roots: this.trustRoots,
+      kind: "authorities" as const,
+      serverName: host,
+      caCerts: this.trustRoots ?? [],
     };
+    let raw: RawLeg;
     try {
-      return this.#socket = await secureNode(socket, trust, signal);
+      raw = await dial({ host, port, trust }, undefined, signal);
     } catch (error) {
-      throw new StoreError(
-        "unavailable",
-        `the TLS handshake failed: ${(error as Error).message}`,
-      );
+      signal.throwIfAborted();
+      throw (error as Error).cause;
     }
+    const stream = this.trustRoots === null
+      ? raw.stream
+      : await secure(raw, signal);
+    this.#socket = new RedisSocket(stream);
+    if (signal.aborted) this.#socket.destroy();
+    // The library uses nothing else of a socket.
+    return this.#socket as unknown as ClientSocket;
   }
 
   override disconnect(): void {
@@ -58,5 +61,24 @@ export class SocketConnector extends AbstractConnector {
   /** Whether it is the server that was looked for: asked with the first command anyway. */
   override check(): boolean {
     return true;
+  }
+}
+
+/** Throws StoreError, or the signal's reason. */
+async function secure(raw: RawLeg, signal: AbortSignal): Promise<ByteStream> {
+  const abort = () => raw.close();
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    signal.throwIfAborted();
+    return await raw.startTls();
+  } catch (error) {
+    raw.close();
+    signal.throwIfAborted();
+    throw new StoreError(
+      "unavailable",
+      `the TLS handshake failed: ${(error as Error).message}`,
+    );
+  } finally {
+    signal.removeEventListener("abort", abort);
   }
 }
