@@ -84,7 +84,8 @@ export function headForClient(
   const framing = length === null
     ? how.framing
     : { kind: "length", length } as const;
-  text += passedOn(fields, framing, () => true);
+  // It names other ways to the backend, which would lead the client past the proxy (RFC 7838 3).
+  text += passedOn(fields, framing, ({ judged }) => judged !== "alt-svc");
   if (status === 101) {
     text += "connection: upgrade\r\n";
     for (const value of fields.all("upgrade")) text += `upgrade: ${value}\r\n`;

@@ -231,6 +231,17 @@ Deno.test("headForClient speaks HTTP/1.1 and keeps what is the response's own", 
   ]);
 });
 
+Deno.test("headForClient names no way past the proxy", () => {
+  assert.deepEqual(
+    forClient([
+      "HTTP/1.1 200 OK",
+      'Alt-Svc: h2="old.example.com:443"',
+      "Content-Length: 0",
+    ]),
+    ["HTTP/1.1 200 OK", "Content-Length: 0"],
+  );
+});
+
 Deno.test("headForClient announces the close", () => {
   const length = "Content-Length: 5";
   assert.deepEqual(
