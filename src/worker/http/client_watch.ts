@@ -1,5 +1,6 @@
 import type { Deadline, Deadlines } from "../../net/deadlines.ts";
 import type { LineReader } from "../../net/line_reader.ts";
+import { SMALL } from "./body.ts";
 
 /** Bytes of further requests that a client may send before its response is complete. */
 const PIPELINE_MAX = 8192;
@@ -44,6 +45,8 @@ export class ClientWatch {
   #read(): void {
     if (this.#reading || this.reader.buffered >= PIPELINE_MAX) return;
     this.#reading = true;
+    // The read may last as long as the connection: not in the buffer that a long head has needed.
+    this.reader.resize(SMALL);
     void this.reader.more().then(this.#onRead);
   }
 

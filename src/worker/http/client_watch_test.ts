@@ -9,9 +9,11 @@ function setup() {
   const deadlines = new Deadlines(100, () => now);
   let give: (count: number | null) => void = () => {};
   let reads = 0;
+  let room = 0;
   const reader = new LineReader({
     read: (into) => {
       reads++;
+      room = into.length;
       return new Promise((resolve) => {
         give = (count) =>
           resolve(count === null ? null : Math.min(count, into.length));
@@ -28,6 +30,8 @@ function setup() {
     reader,
     left: () => left,
     reads: () => reads,
+    /** Of the read under way. */
+    room: () => room,
     async gives(count: number | null) {
       give(count);
       await new Promise((resolve) => setTimeout(resolve));
@@ -71,4 +75,16 @@ Deno.test("ClientWatch reads only so much ahead, and once for any number of requ
   watch.begin();
   for (let i = 0; i < 1000; i++) await gives(1024);
   assert.ok(reader.buffered < 32 * 1024, String(reader.buffered));
+});
+
+Deno.test("ClientWatch does not wait in the buffer that a long head has needed", async () => {
+  const { watch, reader, room, gives } = setup();
+  for (let length = 0; length < 60_000; length = reader.buffered) {
+    const more = reader.more();
+    await gives(1 << 20);
+    await more;
+  }
+  reader.skip(reader.buffered);
+  watch.begin();
+  assert.ok(room() <= 4096, String(room()));
 });

@@ -77,13 +77,15 @@ export class Connection implements Ground {
   async serve(): Promise<"over" | "upgraded"> {
     let outcome: Outcome | "over" = "continue";
     while (outcome === "continue") {
-      const request = await this.#next();
+      let request = await this.#next();
       if (request === null) {
         await this.#parting;
         this.session.mark("client-closed");
         return "over";
       }
       outcome = await this.#serve(request);
+      // The engine keeps what a variable holds for as long as the wait for the next one takes.
+      request = null;
     }
     if (outcome === "over") return outcome;
     if (outcome === "upgraded") {
