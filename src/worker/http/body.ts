@@ -4,8 +4,8 @@ import type { LineReader } from "../../net/line_reader.ts";
 import { ChunkScanner } from "../../protocols/http/chunks.ts";
 import type { Framing } from "../../protocols/http/framing.ts";
 
-/** Of a reader between bodies: with it, one read takes a usual head and a small body. */
-export const SMALL = 4 * 1024;
+/** Also of a reader that has had a body: with it, one read takes a usual head and a small body. */
+const SMALL = 4 * 1024;
 const LARGE = 64 * 1024;
 
 const encoder = new TextEncoder();
@@ -142,11 +142,14 @@ export async function copyBody(
   if (meter.left === Infinity) size = SMALL;
   try {
     while (!meter.done) {
-      const waiting = await reader.waiting(size);
-      if (waiting === null) {
-        if (meter instanceof EndlessMeter && !reader.broken) return;
-        throw new BrokenOff("source");
+      if (reader.buffered === 0) {
+        reader.resize(size);
+        if (!await reader.more()) {
+          if (meter instanceof EndlessMeter && !reader.broken) return;
+          throw new BrokenOff("source");
+        }
       }
+      const waiting = reader.view;
       const count = meter.take(waiting);
       passed(count);
       try {

@@ -11,7 +11,6 @@ import type { WorkerCore } from "../core.ts";
 import { countLogin, logLogin } from "../login_report.ts";
 import type { Session } from "../session.ts";
 import { recordRequest } from "./access_log.ts";
-import { SMALL } from "./body.ts";
 import { ClientWatch } from "./client_watch.ts";
 import { type Ending, endingOf, linger, refuse } from "./endings.ts";
 import { Exchange, type Outcome } from "./exchange.ts";
@@ -51,7 +50,6 @@ export class Connection implements Ground {
     readonly session: Session,
     readonly http: HttpSnapshot,
   ) {
-    session.leg.reader.resize(SMALL);
     this.watch = new ClientWatch(
       core.deadlines,
       session.leg.reader,

@@ -37,7 +37,11 @@ export async function runHttp(
     // A reload may have taken the listener away since the accept.
     if (!http) throw new SessionEnd("drained");
     connection = new Connection(core, session, http);
-    if (await connection.serve() === "upgraded") await runBridge(core, session);
+    if (await connection.serve() === "upgraded") {
+      // What is left of it is the session's; a WebSocket may last for days.
+      connection = null;
+      await runBridge(core, session);
+    }
   } catch (error) {
     await fail(core, session, null, error);
   } finally {

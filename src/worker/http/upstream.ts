@@ -1,6 +1,5 @@
 import type { LegSnapshot } from "../../port/snapshot.ts";
 import type { BackendLeg } from "../../protocols/backend_leg.ts";
-import { SMALL } from "./body.ts";
 
 /** The one connection to a backend that a client's requests go over, one after the other. */
 export class Upstream {
@@ -31,7 +30,6 @@ export class Upstream {
     this.#leg = leg;
     this.#connection = connection;
     this.#busy = true;
-    connection.reader.resize(SMALL);
   }
 
   /**
