@@ -5,7 +5,7 @@ import { ChunkScanner } from "../../protocols/http/chunks.ts";
 import type { Framing } from "../../protocols/http/framing.ts";
 
 /** Also of a reader that has had a body: with it, one read takes a usual head and a small body. */
-const SMALL = 4 * 1024;
+export const SMALL = 4 * 1024;
 const LARGE = 64 * 1024;
 
 const encoder = new TextEncoder();
