@@ -135,6 +135,11 @@ export class LineReader {
     }
   }
 
+  /** Like `resize`, but only from a larger one. */
+  shrink(size: number): void {
+    if (this.#buffer.length > size) this.resize(size);
+  }
+
   /**
    * Keep reading into the buffer while nobody consumes, until the stream ends ("ended") or `limit`
    * bytes wait ("full"). A pipelining client is so served later, and one that leaves is noticed now.

@@ -46,7 +46,7 @@ export class ClientWatch {
     if (this.#reading || this.reader.buffered >= PIPELINE_MAX) return;
     this.#reading = true;
     // The read may last as long as the connection: not in the buffer that a long head has needed.
-    this.reader.resize(SMALL);
+    this.reader.shrink(SMALL);
     void this.reader.more().then(this.#onRead);
   }
 
