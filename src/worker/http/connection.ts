@@ -15,7 +15,6 @@ import { ClientWatch } from "./client_watch.ts";
 import { type Ending, endingOf, linger, refuse } from "./endings.ts";
 import { Exchange, type Outcome } from "./exchange.ts";
 import type { Ground } from "./ground.ts";
-import { LastNamed } from "./last_named.ts";
 import { Rest } from "./rest.ts";
 import { Silence } from "./silence.ts";
 import { Upstream } from "./upstream.ts";
@@ -24,7 +23,6 @@ import { Upstream } from "./upstream.ts";
 export class Connection implements Ground {
   readonly upstream = new Upstream();
   readonly watch: ClientWatch;
-  readonly named = new LastNamed();
   readonly #silence: Silence;
   /** Between requests, the client is left without an answer. */
   readonly #leave = (reason: EndReason): void => {

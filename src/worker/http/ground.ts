@@ -2,7 +2,6 @@ import type { HttpSnapshot } from "../../port/snapshot.ts";
 import type { WorkerCore } from "../core.ts";
 import type { Session } from "../session.ts";
 import type { ClientWatch } from "./client_watch.ts";
-import type { LastNamed } from "./last_named.ts";
 import type { Upstream } from "./upstream.ts";
 
 /** What the requests of one connection share. */
@@ -11,7 +10,6 @@ export interface Ground {
   readonly session: Session;
   readonly upstream: Upstream;
   readonly watch: ClientWatch;
-  readonly named: LastNamed;
   /** As of the connection's begin. */
   readonly http: HttpSnapshot;
 }
