@@ -29,9 +29,7 @@ build: dist/mailferry
 # A small young generation: sessions that end leave garbage, and by default V8 would let it grow to
 # some 60 MB in each worker before it looks, and keep them. So little is looked through in a millisecond
 # by one thread; to share it out costs more, and on a busy machine waits 10 to 20 ms for the others.
-# The runtime works off V8's marking tasks without a turn for anything else in between, which is one long stop
-# of the main thread beside an import; without them the marking is left to threads of V8's own.
-V8_FLAGS := --max-semi-space-size=2,--no-parallel-scavenge,--no-incremental-marking-task
+V8_FLAGS := --max-semi-space-size=2,--no-parallel-scavenge
 
 dist/mailferry: $(SOURCES) deno.json deno.lock tools/versions.sh | $(DENO) $(STUB)
 	@mkdir -p dist
