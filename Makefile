@@ -31,7 +31,7 @@ build: dist/mailferry
 # by one thread; to share it out costs more, and on a busy machine waits 10 to 20 ms for the others.
 V8_FLAGS := --max-semi-space-size=2,--no-parallel-scavenge
 
-dist/mailferry: $(SOURCES) deno.json deno.lock tools/versions.sh | $(DENO) $(STUB)
+dist/mailferry: $(SOURCES) deno.json deno.lock tools/versions.sh Makefile | $(DENO) $(STUB)
 	@mkdir -p dist
 	DENORT_BIN=$(abspath $(STUB)) $(DENO) compile --quiet --frozen --no-check -A \
 	  --v8-flags=$(V8_FLAGS) \
