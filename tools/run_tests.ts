@@ -7,13 +7,20 @@
  */
 import { type Outcome, readOutcome } from "./test_outcome.ts";
 
-/** Each suite: the folders it lies in, and those below them that are not part of it. */
-const SUITES: Record<string, { folders: string[]; without: string[] }> = {
+/**
+ * Each suite: the folders it lies in, those below them that are not part of it, and how many files run at once
+ * where the number of cores is too few.
+ */
+const SUITES: Record<
+  string,
+  { folders: string[]; without: string[]; atOnce?: number }
+> = {
   unit: {
     folders: ["src", "tests", "tools", "bench"],
     without: ["tests/scenarios"],
   },
-  scenarios: { folders: ["tests/scenarios"], without: [] },
+  // They wait for servers, time-outs and each other's ends more than they compute.
+  scenarios: { folders: ["tests/scenarios"], without: [], atOnce: 3 },
 };
 
 /** The test files below a folder; none when it does not exist. */
@@ -34,7 +41,7 @@ async function testFiles(folder: string, without: string[]): Promise<string[]> {
 
 /** Runs the suite, passing its output on as it comes; answers with what it counted. */
 async function run(suite: string, options: string[]): Promise<Outcome> {
-  const { folders, without } = SUITES[suite]!;
+  const { folders, without, atOnce = 1 } = SUITES[suite]!;
   const found = folders.map((folder) => testFiles(folder, without));
   const files = (await Promise.all(found)).flat();
   if (files.length === 0) {
@@ -50,7 +57,10 @@ async function run(suite: string, options: string[]): Promise<Outcome> {
       ...options,
       ...files,
     ],
-    env: { NO_COLOR: "1" },
+    env: {
+      NO_COLOR: "1",
+      DENO_JOBS: String(Math.max(atOnce, navigator.hardwareConcurrency)),
+    },
     stdout: "piped",
   }).spawn();
   const [seen, counted] = child.stdout.tee();

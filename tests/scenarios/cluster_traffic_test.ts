@@ -165,7 +165,7 @@ needs(
         const { members } = await stage.cluster(a);
         const views = await stage.cluster(next);
         return members.length === 2 && views.members.length === 2;
-      });
+      }, 60_000);
       assert.equal(await a.move(ALICE, "new"), "ok\n");
       assert.equal(await a.kick(ALICE), 1);
       await within("the end of the session", client.drain());

@@ -23,11 +23,14 @@ export class RedisCluster implements AsyncDisposable {
     masters: number,
     options: RedisClusterOptions = {},
   ): Promise<RedisCluster> {
-    const buses = freePorts(masters);
-    const nodes = await Promise.all(buses.map((bus) => node(bus, options)));
-    const cluster = new RedisCluster(nodes, options);
+    const nodes: Node[] = [];
+    for (let i = 0; i < masters; i++) nodes.push(await startNode(options));
+    const cluster = new RedisCluster(
+      nodes.map(({ server }) => server),
+      options,
+    );
     try {
-      await cluster.#join(buses);
+      await cluster.#join(nodes.map(({ bus }) => bus));
       return cluster;
     } catch (error) {
       await cluster[Symbol.asyncDispose]();
@@ -37,10 +40,9 @@ export class RedisCluster implements AsyncDisposable {
 
   /** Another node that takes the place of this one when it is gone; resolves when it has a copy. */
   async replicate(master: RedisServer): Promise<void> {
-    const [bus] = freePorts(1);
-    const replica = await node(bus!, this.options);
+    const { server: replica, bus } = await startNode(this.options);
     this.#replicas.push(replica);
-    await meet(master, replica, bus!);
+    await meet(master, replica, bus);
     const id = await master.ask("CLUSTER", "MYID");
     await until(
       "a replica",
@@ -100,20 +102,35 @@ export class RedisCluster implements AsyncDisposable {
   }
 }
 
-function node(
-  bus: number,
+interface Node {
+  readonly server: RedisServer;
+  /** The port at which other nodes reach it. */
+  readonly bus: number;
+}
+
+async function startNode(
   { password, settings = {} }: RedisClusterOptions,
-): Promise<RedisServer> {
-  return RedisServer.start({
-    ...password !== undefined && { password },
-    settings: {
-      "cluster-enabled": "yes",
-      "cluster-announce-ip": "127.0.0.1",
-      "cluster-port": String(bus),
-      "cluster-node-timeout": "2000",
-      ...settings,
-    },
-  });
+): Promise<Node> {
+  for (let left = 5;; left--) {
+    const [bus] = freePorts(1);
+    try {
+      const server = await RedisServer.start({
+        ...password !== undefined && { password },
+        settings: {
+          "cluster-enabled": "yes",
+          "cluster-announce-ip": "127.0.0.1",
+          "cluster-port": String(bus),
+          "cluster-node-timeout": "2000",
+          ...settings,
+        },
+      });
+      return { server, bus: bus! };
+    } catch (error) {
+      // Somebody else has taken the port between the look at it and the bind.
+      const isTaken = /already in use/.test((error as Error).message);
+      if (left === 0 || !isTaken) throw error;
+    }
+  }
 }
 
 async function meet(one: RedisServer, other: RedisServer, bus: number) {
