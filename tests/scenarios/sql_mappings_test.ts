@@ -1,10 +1,13 @@
 /** The proxy with its mappings in a database, and what happens to that database. */
 import assert from "node:assert/strict";
-import { MariaDb } from "../support/mariadb.ts";
 import { Mailferry } from "../support/mailferry.ts";
-import { Postgres } from "../support/postgres.ts";
 import type { Table } from "../support/proxy_config.ts";
 import { needs } from "../support/requirements.ts";
+import {
+  type Database,
+  SQL_SERVERS,
+  type SqlServerKind,
+} from "../support/sql_servers.ts";
 import { SqliteFile } from "../support/sqlite.ts";
 import { ALICE, BOB, Stage } from "../support/stage.ts";
 import { type StorePage, storePage } from "../support/store_page.ts";
@@ -16,40 +19,8 @@ import {
 } from "../support/store_stage.ts";
 import { until } from "../support/wait.ts";
 
-/** A server, and the documentation's example for it. */
-interface Database extends AsyncDisposable {
-  readonly server: Postgres["server"];
-  url(parameters?: string, password?: string): string;
-  sql(statements: string): Promise<unknown>;
-}
-
-interface Kind {
-  readonly name: string;
-  readonly needs: readonly string[];
-  readonly page: StorePage;
-  start(): Promise<Database>;
-  readonly sleep: string;
-}
-
-const KINDS: readonly Kind[] = [
-  {
-    name: "PostgreSQL",
-    needs: ["postgres"],
-    page: await storePage("postgresql"),
-    start: () => Postgres.start(),
-    sleep: "SELECT pg_sleep(600)",
-  },
-  {
-    name: "MariaDB",
-    needs: ["mariadbd"],
-    page: await storePage("mysql"),
-    start: () => MariaDb.start(),
-    sleep: "SELECT SLEEP(600)",
-  },
-];
-
 /** The table of the example with two accounts in it; alice's is the default destination too. */
-async function database({ page, start }: Kind): Promise<Database> {
+async function database({ page, start }: SqlServerKind): Promise<Database> {
   const started = await start();
   await started.sql(page.table);
   await started.sql(
@@ -67,7 +38,7 @@ const mapping = (page: StorePage, url: string, more: Table = {}): Table => ({
   },
 });
 
-for (const kind of KINDS) {
+for (const kind of SQL_SERVERS) {
   const { page } = kind;
   needs(
     kind.needs,

@@ -1,28 +1,9 @@
 /** A database that is restarted while many mappings are written. */
 import assert from "node:assert/strict";
-import { MariaDb } from "../support/mariadb.ts";
-import { Postgres } from "../support/postgres.ts";
 import { needs } from "../support/requirements.ts";
+import { SQL_SERVERS } from "../support/sql_servers.ts";
 import { Stage } from "../support/stage.ts";
-import { storePage } from "../support/store_page.ts";
 import { until } from "../support/wait.ts";
-
-const KINDS = [
-  {
-    name: "PostgreSQL",
-    needs: ["postgres"],
-    page: await storePage("postgresql"),
-    start: () => Postgres.start(),
-    sleep: "SELECT pg_sleep(600)",
-  },
-  {
-    name: "MariaDB",
-    needs: ["mariadbd"],
-    page: await storePage("mysql"),
-    start: () => MariaDb.start(),
-    sleep: "SELECT SLEEP(600)",
-  },
-];
 
 const NAMES = Array.from(
   { length: 3000 },
@@ -32,7 +13,7 @@ const NAMES = Array.from(
 /** Somebody else holds on to this row, so that what writes it waits. */
 const HELD = NAMES[2500]!;
 
-for (const { name, needs: programs, page, start, sleep } of KINDS) {
+for (const { name, needs: programs, page, start, sleep } of SQL_SERVERS) {
   needs(
     programs,
     `${name}: restarted in the middle of a move and of an import, everything written is put back`,
