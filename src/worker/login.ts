@@ -221,7 +221,7 @@ function endless(session: Session): "continue" | "close" {
 }
 
 /** Who has failed often waits for the answer; a kick, and the client's leaving, end the wait. */
-async function waitOutFailure(
+export async function waitOutFailure(
   core: WorkerCore,
   session: Session,
   attempt: Attempt,

@@ -4,17 +4,15 @@ import { BackendFailure } from "../protocols/protocol.ts";
 import { SessionEnd } from "../protocols/session_end.ts";
 import { Attempt } from "./attempt.ts";
 import { throughBreaker } from "./breaker_gate.ts";
-import { takeProxyHeader } from "./client_address.ts";
 import type { WorkerCore } from "./core.ts";
 import { LIMIT_WORDS } from "./limit_gate.ts";
 import { watchClient } from "./login.ts";
 import {
-  armPreauth,
+  beginSession,
   closeWith,
   disarmPreauth,
   fail,
   runBridge,
-  startTls,
 } from "./pipeline.ts";
 import { connect, Unavailable } from "./replay.ts";
 import type { Session } from "./session.ts";
@@ -29,10 +27,7 @@ export async function runPassthrough(
   session: Session,
 ): Promise<void> {
   try {
-    armPreauth(core, session, () => null);
-    await takeProxyHeader(core, session);
-    const limit = await core.limits.connection(session);
-    await startTls(core, session);
+    const limit = await beginSession(core, session, () => null);
     if (limit !== null) {
       session.mark("limit", LIMIT_WORDS[limit]);
       return await closeWith(core, session, words(core, session, "4.7.0"));

@@ -1,6 +1,6 @@
 import { bridge } from "../net/bridge.ts";
 import { LineTooLong } from "../net/line_reader.ts";
-import type { EndReason } from "../port/messages.ts";
+import type { EndReason, LimitCause } from "../port/messages.ts";
 import type {
   ClientIo,
   Frontend,
@@ -42,11 +42,7 @@ export async function runSession(
   const { snapshot } = core.generation;
   let frontend: Frontend | null = null;
   try {
-    armPreauth(core, session, () => frontend);
-    await takeProxyHeader(core, session);
-    // Counted before the handshake, so that a slow one is not free; refused in words behind it.
-    const limit = await core.limits.connection(session);
-    await startTls(core, session);
+    const limit = await beginSession(core, session, () => frontend);
     frontend = protocol.frontend(clientIo(core, session), {
       listener: session.listener,
       snapshot,
@@ -69,8 +65,25 @@ export async function runSession(
   }
 }
 
+/**
+ * What comes before the first word of any protocol. Answers with the limit that stands against the connection,
+ * to be told to the client. Throws SessionEnd.
+ */
+export async function beginSession(
+  core: WorkerCore,
+  session: Session,
+  parting: () => Parting | null,
+): Promise<LimitCause | null> {
+  armPreauth(core, session, parting);
+  await takeProxyHeader(core, session);
+  // Counted before the handshake, so that a slow one is not free; refused in words behind it.
+  const limit = await core.limits.connection(session);
+  await startTls(core, session);
+  return limit;
+}
+
 /** TLS where it comes first. Throws SessionEnd. */
-export async function startTls(
+async function startTls(
   core: WorkerCore,
   session: Session,
 ): Promise<void> {
@@ -163,7 +176,7 @@ function countFailure(session: Session): void {
 }
 
 /** Limit the time in which the client has to act; it is parted with in the words of `frontend`. */
-export function armPreauth(
+function armPreauth(
   core: WorkerCore,
   session: Session,
   frontend: () => Parting | null,

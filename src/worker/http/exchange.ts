@@ -8,7 +8,7 @@ import type { RequestHead } from "../../protocols/http/request.ts";
 import type { HttpRoute } from "../../route/http_routes.ts";
 import { Attempt } from "../attempt.ts";
 import { throughBreaker } from "../breaker_gate.ts";
-import { forget } from "../login.ts";
+import { forget, waitOutFailure } from "../login.ts";
 import {
   countLogin,
   logLogin,
@@ -187,13 +187,13 @@ export class Exchange {
     const { core, session } = this.ground;
     if (account === null) return null;
     if (response.status === 401 && hasCredentials) {
-      return this.#refused(account);
+      return this.#refused();
     }
     if (session.unreported) reportBridge(core, session);
     return null;
   }
 
-  async #refused(account: string): Promise<void> {
+  async #refused(): Promise<void> {
     const { core, session } = this.ground;
     session.failures++;
     countLogin(core, session, "refused");
@@ -205,20 +205,9 @@ export class Exchange {
       "refused by the backend",
       "info",
     );
-    const ms = await core.limits.failed(session, account);
-    if (ms > 0) await this.#wait(ms);
+    await waitOutFailure(core, session, this.attempt);
     core.limits.leaveLogin(session);
     forget(core, session);
-  }
-
-  async #wait(ms: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const deadline = this.ground.core.deadlines.after(ms, resolve);
-    try {
-      await this.attempt.interruptible(promise);
-    } finally {
-      deadline.cancel();
-    }
   }
 
   /** Pass the response on. */

@@ -1,14 +1,7 @@
 import { SessionEnd } from "../../protocols/session_end.ts";
-import { takeProxyHeader } from "../client_address.ts";
 import type { WorkerCore } from "../core.ts";
 import { LIMIT_WORDS } from "../limit_gate.ts";
-import {
-  armPreauth,
-  disarmPreauth,
-  fail,
-  runBridge,
-  startTls,
-} from "../pipeline.ts";
+import { beginSession, disarmPreauth, fail, runBridge } from "../pipeline.ts";
 import type { Session } from "../session.ts";
 import { Connection } from "./connection.ts";
 import { refuse } from "./endings.ts";
@@ -23,10 +16,7 @@ export async function runHttp(
 ): Promise<void> {
   let connection: Connection | null = null;
   try {
-    armPreauth(core, session, () => null);
-    await takeProxyHeader(core, session);
-    const limit = await core.limits.connection(session);
-    await startTls(core, session);
+    const limit = await beginSession(core, session, () => null);
     if (limit !== null) {
       session.mark("limit", LIMIT_WORDS[limit]);
       return await refuse(core, session, 429);

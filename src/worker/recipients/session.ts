@@ -1,17 +1,15 @@
 import type { EndReason } from "../../port/messages.ts";
 import { SessionEnd } from "../../protocols/session_end.ts";
 import { CLOSING, farewell } from "../../protocols/smtp/relay_replies.ts";
-import { takeProxyHeader } from "../client_address.ts";
 import type { WorkerCore } from "../core.ts";
 import { watchIdle } from "../idle.ts";
 import { LIMIT_WORDS } from "../limit_gate.ts";
 import {
-  armPreauth,
+  beginSession,
   closeWith,
   disarmPreauth,
   fail,
   type Parting,
-  startTls,
 } from "../pipeline.ts";
 import type { Session } from "../session.ts";
 import { RecipientDialogue } from "./dialogue.ts";
@@ -33,10 +31,11 @@ export async function runRecipients(
     core.generation.snapshot.bridgeIdle,
   );
   try {
-    armPreauth(core, session, () => spoken ? PARTING : null);
-    await takeProxyHeader(core, session);
-    const limit = await core.limits.connection(session);
-    await startTls(core, session);
+    const limit = await beginSession(
+      core,
+      session,
+      () => spoken ? PARTING : null,
+    );
     spoken = true;
     if (limit !== null) throw new SessionEnd("limit", LIMIT_WORDS[limit]);
     session.stage = "preauth";
