@@ -1,10 +1,10 @@
 /** Two proxies on one bus, in front of the same two backends and with the same mappings. */
 import { FakeImapBackend } from "./fake_imap_backend.ts";
-import { ImapClient } from "./imap_client.ts";
+import type { ImapClient } from "./imap_client.ts";
 import { Mailferry } from "./mailferry.ts";
 import { destination, Ground, merge, type Table } from "./proxy_config.ts";
 import { SqliteFile } from "./sqlite.ts";
-import { ALICE, BOB, login } from "./stage.ts";
+import { ALICE, BOB, loggedIn } from "./stage.ts";
 import { storePage } from "./store_page.ts";
 import { until } from "./wait.ts";
 
@@ -102,9 +102,7 @@ export class ClusterStage implements AsyncDisposable {
     proxy: Mailferry,
     account: string,
   ): Promise<{ client: ImapClient; backend: string }> {
-    const client = await ImapClient.tls(proxy.listener("imaps"), proxy.ca);
-    const { status, text } = await client.transact(login(account));
-    if (status !== "OK") throw new Error(`${account}: ${status} ${text}`);
+    const { client, text } = await loggedIn(proxy, account);
     return { client, backend: text.split(" ").at(-1)! };
   }
 

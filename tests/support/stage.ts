@@ -72,7 +72,7 @@ export class Stage implements AsyncDisposable {
 
   /** A client of the implicit TLS listener, greeted. */
   client(): Promise<ImapClient> {
-    return ImapClient.tls(this.proxy.listener("imaps"), this.proxy.ca);
+    return imapClient(this.proxy);
   }
 
   /** A client of the STARTTLS listener, still in clear, greeted. */
@@ -82,11 +82,7 @@ export class Stage implements AsyncDisposable {
 
   /** A client that is logged in. */
   async loggedIn(user: string, password = PASSWORD): Promise<ImapClient> {
-    const client = await this.client();
-    const { status, text } = await client.transact(login(user, password));
-    if (status === "OK") return client;
-    client.close();
-    throw new Error(`login of ${user}: ${status} ${text}`);
+    return (await loggedIn(this.proxy, user, password)).client;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -99,6 +95,27 @@ export class Stage implements AsyncDisposable {
 
   static async #close(...things: AsyncDisposable[]): Promise<void> {
     for (const thing of things) await thing[Symbol.asyncDispose]();
+  }
+}
+
+function imapClient(proxy: Mailferry): Promise<ImapClient> {
+  return ImapClient.tls(proxy.listener("imaps"), proxy.ca);
+}
+
+/** A client that is logged in, and what it was answered; one that is refused or cut off is not left open. */
+export async function loggedIn(
+  proxy: Mailferry,
+  user: string,
+  password = PASSWORD,
+): Promise<{ client: ImapClient; text: string }> {
+  const client = await imapClient(proxy);
+  try {
+    const { status, text } = await client.transact(login(user, password));
+    if (status === "OK") return { client, text };
+    throw new Error(`login of ${user}: ${status} ${text}`);
+  } catch (error) {
+    client.close();
+    throw error;
   }
 }
 
