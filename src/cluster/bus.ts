@@ -1,8 +1,10 @@
 import type { Clock } from "../observe/clock.ts";
+import { Connection } from "./connection.ts";
+import { ANSWER_MS, type Echo, Inquiry } from "./inquiry.ts";
 import { type KnownMember, Members, SILENT_MS } from "./members.ts";
 import { type Answer, type Ask, type Beat, decode, encode } from "./message.ts";
 import { type NumberedRequest, Owed, type Request } from "./owed.ts";
-import { BusFault, type BusLine, type BusTransport } from "./transport.ts";
+import type { BusLine, BusTransport } from "./transport.ts";
 
 /** Between two signs of life. */
 export const BEAT_MS = 1000;
@@ -10,23 +12,8 @@ export const BEAT_MS = 1000;
 /** A line on which even the own signs of life do not come back for so long carries nothing. */
 export const DEAF_MS = 4000;
 
-const CONNECT_MS = 5000;
-const FIRST_RETRY_MS = 200;
-const LONGEST_RETRY_MS = 5000;
-
 /** One that a new process takes over from has its name for a moment; so often it is a mistake. */
 const NAMESAKES = 30;
-
-/** How long answers are waited for. */
-export const ANSWER_MS = 1000;
-
-/** What became of a request. */
-export interface Echo {
-  /** By the name of the member. */
-  readonly answers: ReadonlyMap<string, unknown>;
-  /** Who did not answer, and why; one line each. */
-  readonly unreached: readonly string[];
-}
 
 /** The proxy around the bus. */
 export interface BusHost {
@@ -66,50 +53,48 @@ export interface BusOptions {
   readonly clock: Clock;
 }
 
-interface Waiting {
-  readonly request: NumberedRequest;
-  readonly pending: Set<string>;
-  readonly answers: Map<string, unknown>;
-  readonly failed: string[];
-  done(): void;
-}
-
 /**
  * Asks the other proxies, and does what they ask. Messages of one proxy are heard in their order.
- * While there is no line nobody is asked, and everything is tried again until `close`.
+ * While there is no line nobody is asked; there is another one as soon as can be, until `close`.
  */
 export class Bus {
   readonly #id = crypto.randomUUID().replaceAll("-", "").slice(0, 16);
   readonly #members: Members;
   readonly #owed: Owed;
-  readonly #waiting = new Map<number, Waiting>();
-  readonly #closing = new AbortController();
+  readonly #inquiries = new Map<number, Inquiry>();
+  readonly #connection: Connection;
   readonly #started: number;
   #line: BusLine | null = null;
   /** The line is open, and what was known before it was is forgotten. */
   #joined = false;
-  #problem: string | null = "not connected yet";
-  #told = false;
   /** Signs of life by others with the name of this proxy. */
   #namesakes = 0;
   #heardSelf = 0;
   #joinedAt = 0;
   #next = 1;
-  #running: Promise<void> = Promise.resolve();
+  #stopBeating = () => {};
 
   constructor(
-    private readonly transport: BusTransport,
+    transport: BusTransport,
     private readonly host: BusHost,
     private readonly options: BusOptions,
   ) {
-    this.#members = new Members(options.clock);
-    this.#owed = new Owed(host.amends, options.clock);
-    this.#started = options.clock.now();
+    const { clock, prefix } = options;
+    this.#members = new Members(clock);
+    this.#owed = new Owed(host.amends, clock);
+    this.#started = clock.now();
+    this.#connection = new Connection(transport, clock, {
+      channels: [prefix, `${prefix}:${this.#id}`],
+      message: (text) => this.#heard(text),
+      begin: (line, lose) => this.#join(line, lose),
+      end: () => this.#leave(),
+      down: (reason) => host.events.down(reason),
+    });
   }
 
   /** Why nothing is heard of others now; null: it is. */
   get problem(): string | null {
-    return this.#joined ? null : this.#problem;
+    return this.#joined ? null : this.#connection.problem;
   }
 
   get node(): string {
@@ -131,7 +116,7 @@ export class Bus {
   }
 
   start(): void {
-    this.#running = this.#run();
+    this.#connection.start();
   }
 
   /** Says goodbye. */
@@ -142,10 +127,12 @@ export class Bus {
         line,
         encode({ kind: "leave", from: this.#id }),
       );
-      await Promise.race([goodbye, this.#pause(ANSWER_MS)]);
+      const late = Promise.withResolvers<void>();
+      const cancel = this.options.clock.after(ANSWER_MS, late.resolve);
+      await Promise.race([goodbye, late.promise]);
+      cancel();
     }
-    this.#closing.abort();
-    await this.#running;
+    await this.#connection.close();
   }
 
   /**
@@ -161,136 +148,61 @@ export class Bus {
     const line = this.#line;
     if (!line || !this.#joined) {
       if (owed) this.#owed.add(null, numbered);
-      const unreached = [`all other proxies: ${this.#problem}`];
+      const unreached = [`all other proxies: ${this.#connection.problem}`];
       this.host.events.unreached(request.name, unreached);
       return { answers: new Map(), unreached };
     }
-    const begun = this.options.clock.now();
-    const members = this.#members.list();
-    const pending = new Set(
-      members.flatMap(({ id, isSilent }) => isSilent ? [] : [id]),
-    );
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const waiting: Waiting = {
-      request: numbered,
-      pending: new Set(pending),
-      answers: new Map(),
-      failed: [],
-      done: resolve,
-    };
-    this.#waiting.set(id, waiting);
-    const cancel = this.options.clock.after(ANSWER_MS, resolve);
-    if (pending.size === 0) resolve();
+    const { clock } = this.options;
+    const begun = clock.now();
+    const inquiry = new Inquiry(numbered, this.#members.list());
+    this.#inquiries.set(id, inquiry);
+    const cancel = clock.after(ANSWER_MS, () => inquiry.giveUp());
     void this.#send(
       line,
       encode({ kind: "ask", from: this.#id, id, ...request }),
     );
-    await promise;
+    await inquiry.over;
     cancel();
-    this.#waiting.delete(id);
-    if (pending.size > 0 && waiting.pending.size === 0) {
-      this.host.events.answered(this.options.clock.now() - begun);
+    this.#inquiries.delete(id);
+    if (inquiry.isAnswered) this.host.events.answered(clock.now() - begun);
+    if (owed) {
+      for (const { id: to } of inquiry.missing) this.#owed.add(to, numbered);
     }
-    const unreached = [...waiting.failed];
-    for (const { id: to, node, age, isSilent } of members) {
-      if (!isSilent && !waiting.pending.has(to)) continue;
-      if (owed) this.#owed.add(to, numbered);
-      unreached.push(
-        isSilent
-          ? `${node}: silent for ${Math.round(age / 1000)} s`
-          : this.#line === line
-          ? `${node}: no answer within ${ANSWER_MS} ms`
-          : `${node}: the connection to the bus was lost`,
-      );
+    const echo = inquiry.echo(this.#line === line);
+    if (echo.unreached.length > 0) {
+      this.host.events.unreached(request.name, echo.unreached);
     }
-    if (unreached.length > 0) {
-      this.host.events.unreached(request.name, unreached);
-    }
-    return { answers: waiting.answers, unreached };
+    return echo;
   }
 
-  async #run(): Promise<void> {
-    const { signal } = this.#closing;
-    let retry = FIRST_RETRY_MS;
-    while (!signal.aborted) {
-      let reason: string;
-      try {
-        reason = await this.#serve(() => retry = FIRST_RETRY_MS);
-      } catch (error) {
-        reason = (error as Error).message;
-      }
-      this.#leave();
-      if (signal.aborted) return;
-      this.#problem = reason;
-      if (!this.#told) this.host.events.down(reason);
-      this.#told = true;
-      // Many proxies lose a server at the same moment.
-      await this.#pause(retry * (0.5 + Math.random() / 2));
-      retry = Math.min(retry * 2, LONGEST_RETRY_MS);
-    }
-  }
-
-  /** Connect, and resolve with the reason when the line is lost. Throws BusFault. */
-  async #serve(joined: () => void): Promise<string> {
-    const { signal } = this.#closing;
-    const lost = Promise.withResolvers<string>();
-    const line = await this.#connect(lost.resolve);
+  async #join(line: BusLine, lose: (reason: string) => void): Promise<void> {
     this.#line = line;
-    const close = () => lost.resolve("closed");
-    signal.addEventListener("abort", close);
-    let stopBeating = () => {};
-    try {
-      if (signal.aborted) return "closed";
-      await this.host.joining();
-      this.#heardSelf = this.#joinedAt = this.options.clock.now();
-      this.#joined = true;
-      this.#told = false;
-      joined();
-      this.host.events.up();
-      this.#beat(line, true);
-      for (const request of this.#owed.takeUntold()) {
-        void this.ask(request, { owed: true });
-      }
-      for (const debt of this.#owed.of()) this.#tell(line, debt.to, debt);
-      stopBeating = this.#keepBeating(line, lost.resolve);
-      return await lost.promise;
-    } finally {
-      stopBeating();
-      signal.removeEventListener("abort", close);
+    await this.host.joining();
+    this.#heardSelf = this.#joinedAt = this.options.clock.now();
+    this.#joined = true;
+    this.host.events.up();
+    this.#beat(line, true);
+    for (const request of this.#owed.takeUntold()) {
+      void this.ask(request, { owed: true });
     }
+    for (const debt of this.#owed.of()) this.#tell(line, debt.to, debt);
+    this.#stopBeating = this.#keepBeating(line, lose);
   }
 
-  async #connect(lost: (reason: string) => void): Promise<BusLine> {
-    const { prefix, clock } = this.options;
-    const { signal } = this.#closing;
-    const giveUp = new AbortController();
-    const abort = () => giveUp.abort(new BusFault("closed"));
-    signal.addEventListener("abort", abort);
-    const cancel = clock.after(CONNECT_MS, () =>
-      giveUp.abort(
-        new BusFault(`no connection within ${CONNECT_MS / 1000} s`),
-      ));
-    try {
-      return await this.transport.connect(
-        [prefix, `${prefix}:${this.#id}`],
-        { message: (text) => this.#heard(text), lost },
-        giveUp.signal,
-      );
-    } catch (error) {
-      giveUp.signal.throwIfAborted();
-      throw error;
-    } finally {
-      cancel();
-      signal.removeEventListener("abort", abort);
-    }
+  #leave(): void {
+    this.#stopBeating();
+    this.#line = null;
+    this.#joined = false;
+    // Nobody will answer any more.
+    for (const inquiry of this.#inquiries.values()) inquiry.giveUp();
   }
 
-  #keepBeating(line: BusLine, lost: (reason: string) => void): () => void {
+  #keepBeating(line: BusLine, lose: (reason: string) => void): () => void {
     let cancel = () => {};
     const next = () => {
       cancel = this.options.clock.after(BEAT_MS, () => {
         if (this.options.clock.now() - this.#heardSelf > DEAF_MS) {
-          return lost("it does not carry messages");
+          return lose("it does not carry messages");
         }
         this.#beat(line, false);
         this.#owed.retain(new Set(this.#members.list().map(({ id }) => id)));
@@ -299,14 +211,6 @@ export class Bus {
     };
     next();
     return () => cancel();
-  }
-
-  #leave(): void {
-    this.#line?.close();
-    this.#line = null;
-    this.#joined = false;
-    // Nobody will answer any more.
-    for (const { done } of this.#waiting.values()) done();
   }
 
   #beat(line: BusLine, hello: boolean): void {
@@ -382,9 +286,9 @@ export class Bus {
     }
     this.#beat(line, false);
     // What it is waited for was said before it listened.
-    const missed = [...this.#waiting.values()].flatMap((
-      { request, pending },
-    ) => pending.has(beat.from) ? [request] : []);
+    const missed = [...this.#inquiries.values()]
+      .filter((inquiry) => inquiry.awaits(beat.from))
+      .map(({ request }) => request);
     const briefing = this.host.briefing()
       .map((request) => ({ id: this.#next++, ...request }));
     const requests = [...this.#owed.of(beat.from), ...missed, ...briefing];
@@ -407,11 +311,7 @@ export class Bus {
     const node = this.#members.left(id);
     if (node === null) return;
     this.#owed.retain(new Set(this.#members.list().map(({ id }) => id)));
-    for (const waiting of this.#waiting.values()) {
-      if (waiting.pending.delete(id) && waiting.pending.size === 0) {
-        waiting.done();
-      }
-    }
+    for (const inquiry of this.#inquiries.values()) inquiry.left(id);
     this.host.events.memberLeft(node);
   }
 
@@ -429,27 +329,10 @@ export class Bus {
     await this.#send(line, text, to);
   }
 
-  #heardAnswer({ from, id, result, failed }: Answer): void {
-    const waiting = this.#waiting.get(id);
-    if (!waiting) return this.#owed.paid(from, id);
-    if (!waiting.pending.delete(from)) return;
-    const node = this.#members.nameOf(from) ?? from;
-    const name = waiting.answers.has(node) ? `${node} (${from})` : node;
-    if (failed === undefined) waiting.answers.set(name, result);
-    else waiting.failed.push(`${node}: ${failed}`);
-    if (waiting.pending.size === 0) waiting.done();
-  }
-
-  #pause(ms: number): Promise<void> {
-    const { signal } = this.#closing;
-    return new Promise((resolve) => {
-      const end = () => {
-        cancel();
-        signal.removeEventListener("abort", end);
-        resolve();
-      };
-      const cancel = this.options.clock.after(ms, end);
-      signal.addEventListener("abort", end);
-    });
+  #heardAnswer(answer: Answer): void {
+    const { from, id } = answer;
+    const inquiry = this.#inquiries.get(id);
+    if (!inquiry) return this.#owed.paid(from, id);
+    inquiry.answer(this.#members.nameOf(from) ?? from, answer);
   }
 }

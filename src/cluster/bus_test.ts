@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { FakeClock } from "../../tests/support/fake_clock.ts";
-import { ANSWER_MS, BEAT_MS, Bus, type BusHost, DEAF_MS } from "./bus.ts";
+import { BEAT_MS, Bus, type BusHost, DEAF_MS } from "./bus.ts";
+import { ANSWER_MS } from "./inquiry.ts";
 import { FORGOTTEN_MS, SILENT_MS } from "./members.ts";
 import type { Request } from "./owed.ts";
 import { BusFault, type BusTransport, type LineEvents } from "./transport.ts";

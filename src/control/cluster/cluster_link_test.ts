@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import type { Bus, Echo } from "../../cluster/bus.ts";
+import type { Bus } from "../../cluster/bus.ts";
+import type { Echo } from "../../cluster/inquiry.ts";
 import type { Request } from "../../cluster/owed.ts";
 import type { SessionView } from "../api.ts";
 import { ClusterLink } from "./cluster_link.ts";
