@@ -147,7 +147,7 @@ export async function runBridge(
     { stream: backend.stream, taken: backend.reader.handOver() },
     session.flow,
   );
-  idle.cancel();
+  idle.stop();
   session.mark(result.first === "forward" ? "client-closed" : "backend-closed");
 }
 

@@ -8,6 +8,7 @@ import {
   type RequestHead,
 } from "../../protocols/http/request.ts";
 import type { WorkerCore } from "../core.ts";
+import { IdleWatch } from "../idle.ts";
 import { countLogin, logLogin } from "../login_report.ts";
 import type { Session } from "../session.ts";
 import { recordRequest } from "./access_log.ts";
@@ -16,14 +17,14 @@ import { type Ending, endingOf, linger, refuse } from "./endings.ts";
 import { Exchange, type Outcome } from "./exchange.ts";
 import type { Ground } from "./ground.ts";
 import { Rest } from "./rest.ts";
-import { Silence } from "./silence.ts";
 import { Upstream } from "./upstream.ts";
 
 /** A client's connection behind its handshake, and the requests that come over it. */
 export class Connection implements Ground {
   readonly upstream = new Upstream();
   readonly watch: ClientWatch;
-  readonly #silence: Silence;
+  /** `relay_idle`: while a request or its response is on its way. */
+  readonly #idle: IdleWatch;
   /** Between requests, the client is left without an answer. */
   readonly #leave = (reason: EndReason): void => {
     this.session.mark(reason);
@@ -58,12 +59,13 @@ export class Connection implements Ground {
       http.keepaliveTimeout,
       () => this.#leave("idle"),
     );
-    this.#silence = new Silence(
+    this.#idle = new IdleWatch(
       core.deadlines,
       http.relayIdle,
       session.flow,
       () => this.#exchange?.stall(),
     );
+    this.#idle.pause();
   }
 
   /**
@@ -86,7 +88,7 @@ export class Connection implements Ground {
     if (outcome === "over") return outcome;
     if (outcome === "upgraded") {
       this.#rest.stop();
-      this.#silence.stop();
+      this.#idle.stop();
       this.watch.end();
       return outcome;
     }
@@ -97,7 +99,7 @@ export class Connection implements Ground {
 
   close(): void {
     this.#rest.stop();
-    this.#silence.stop();
+    this.#idle.stop();
     this.watch.end();
     this.upstream.close();
   }
@@ -149,7 +151,7 @@ export class Connection implements Ground {
     const request = next instanceof HttpFault ? null : next;
     let status = 0;
     this.#requests++;
-    this.#silence.busy = true;
+    this.#idle.resume();
     try {
       if (next instanceof HttpFault) throw next;
       this.#exchange = new Exchange(this, next);
@@ -160,7 +162,7 @@ export class Connection implements Ground {
       status = await this.#giveUp(error, request);
       return "over";
     } finally {
-      this.#silence.busy = false;
+      this.#idle.pause();
       this.#exchange = null;
       const served = { request, status, began, forward, backward };
       recordRequest(core, session, served, http.accessLog);

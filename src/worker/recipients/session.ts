@@ -63,7 +63,7 @@ export async function runRecipients(
       await closeWith(core, session, words(error.reason));
     } else await fail(core, session, PARTING, error);
   } finally {
-    idle.cancel();
+    idle.stop();
     disarmPreauth(session);
     session.leg.close();
   }
