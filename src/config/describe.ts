@@ -1,5 +1,6 @@
 /** What a configuration serves, in words, and the command `check` without its probes. */
-import { isAddress, legForwarding, serverName } from "./effective.ts";
+import { isIP } from "node:net";
+import { legForwarding, serverName } from "./effective.ts";
 import type { Env } from "./environment.ts";
 import { formatProblem } from "./issues.ts";
 import { openConfig } from "./load.ts";
@@ -106,7 +107,7 @@ function destinationRows(config: Config): string[][] {
         `  ${name}`,
         protocol,
         leg.tls,
-        isAddress(destination.host) && destination.host.includes(":")
+        isIP(destination.host) === 6
           ? `[${destination.host}]:${leg.port}`
           : `${destination.host}:${leg.port}`,
         `forwarding ${legForwarding(config, name, protocol)}`,

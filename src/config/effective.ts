@@ -1,5 +1,4 @@
 /** Values that follow from several keys, worked out in one place. */
-import { isIP } from "node:net";
 import type { Forwarding, ProtocolName } from "../port/snapshot.ts";
 import type { Config, DestinationConfig, LegConfig } from "./schema.ts";
 
@@ -41,11 +40,6 @@ export function legForwarding(
 /** Name for SNI and verification of a destination's TLS legs. */
 export function serverName(destination: DestinationConfig): string {
   return destination.tls_server_name ?? destination.host;
-}
-
-/** True when the host is a literal address, which needs a `tls_server_name` on TLS legs. */
-export function isAddress(host: string): boolean {
-  return isIP(host) !== 0;
 }
 
 /** Capabilities that follow from the state of the connection; a fixed promise of them would be untrue. */

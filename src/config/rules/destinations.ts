@@ -1,5 +1,5 @@
 /** Rules about destinations and their legs. */
-import { isAddress } from "../effective.ts";
+import { isIP } from "node:net";
 import {
   hasStartTls,
   isPassThrough,
@@ -91,7 +91,7 @@ export const serverNameForAddress: Rule = (draft, issues) => {
   for (const [name, destination] of eachDestination(draft)) {
     const { host } = destination;
     if (
-      host === undefined || !isAddress(host) ||
+      host === undefined || isIP(host) === 0 ||
       destination.tls_server_name !== undefined
     ) continue;
     const legs = tlsLegs(destination);

@@ -1,6 +1,6 @@
 /** Everything that can be set at run time. */
+import { isIP } from "node:net";
 import { z } from "zod";
-import { isAddress } from "../../config/effective.ts";
 import { host, whole } from "../../config/scalars.ts";
 import type { Config } from "../../config/schema.ts";
 import type { ProtocolName } from "../../port/snapshot.ts";
@@ -72,7 +72,7 @@ const serverAddress = overrideKind({
         .destination[destination]!;
       // An address has no name: the certificate is to have the one that it replaces.
       const keepsName = tls_server_name === undefined &&
-        isAddress(value.host) && !isAddress(host);
+        isIP(value.host) !== 0 && isIP(host) === 0;
       overlay.destination(destination, {
         ...value,
         ...keepsName && { tls_server_name: host },
