@@ -51,6 +51,14 @@ const word = () =>
     (value) => /^[\x21-\x7e]([\x20-\x7e]{0,198}[\x21-\x7e])?$/.test(value),
   );
 
+/** So little that hardly any backend lacks some of it (spec section 4). */
+export const DEFAULT_ADVERTISE: readonly string[] = [
+  "IMAP4rev1",
+  "SASL-IR",
+  "LITERAL+",
+  "ID",
+];
+
 const imapSchema = z.object({
   banner: banner("IMAP server ready"),
   advertise: key(
@@ -63,7 +71,7 @@ const imapSchema = z.object({
         ),
       ),
     ], expected('a list of capabilities, or "probe"'))
-      .prefault(["IMAP4rev1", "SASL-IR", "LITERAL+", "ID"]),
+      .prefault([...DEFAULT_ADVERTISE]),
     {
       description:
         'Capabilities before login; AUTH=, STARTTLS and LOGINDISABLED are added as they apply. "probe" takes what all destinations offer.',

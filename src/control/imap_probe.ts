@@ -1,23 +1,21 @@
+import { isOwnCapability } from "../config/effective.ts";
+import { DEFAULT_ADVERTISE } from "../config/schema_capabilities.ts";
 import type { LegSnapshot, WorkerSnapshot } from "../port/snapshot.ts";
 import { probeLeg } from "../protocols/probe.ts";
 
-/** Promised while nothing is known of the backends (spec section 4, the default of `advertise`). */
-const CONSERVATIVE = ["IMAP4rev1", "SASL-IR", "LITERAL+", "ID"];
-/** What depends on the connection or the login is the proxy's own to say. */
-const OWN = /^(AUTH=.*|STARTTLS|LOGINDISABLED)$/;
 const PROBE_MS = 10 * 60_000;
 
 /** Finds out what all destinations offer before login, for `advertise = "probe"`. */
 export class ImapProbe {
   #known = new Map<string, ReadonlySet<string>>();
-  #common: readonly string[] = CONSERVATIVE;
+  #common = DEFAULT_ADVERTISE;
   #timer: ReturnType<typeof setInterval> | undefined;
   /** Which start is the latest. */
   #started = 0;
   /** What is probed, in words; "" for nothing. */
   #following = "";
 
-  /** What every destination that has answered so far offers. */
+  /** What every destination that has answered so far offers; the default while none has. */
   get common(): readonly string[] {
     return this.#common;
   }
@@ -84,8 +82,8 @@ async function ask(
 
 function intersect(offers: readonly ReadonlySet<string>[]): readonly string[] {
   const [first, ...rest] = offers;
-  if (!first) return CONSERVATIVE;
+  if (!first) return DEFAULT_ADVERTISE;
   return [...first].filter((word) =>
-    !OWN.test(word) && rest.every((offer) => offer.has(word))
+    !isOwnCapability(word) && rest.every((offer) => offer.has(word))
   );
 }
