@@ -4,6 +4,7 @@ import { SharedTimers } from "../observe/shared_timers.ts";
 import type { Log } from "../observe/log.ts";
 import { Metrics } from "../observe/metrics.ts";
 import { Resolver } from "../route/resolver.ts";
+import { legName } from "../port/leg_name.ts";
 import type { ControlNotices, LimitCause } from "../port/messages.ts";
 import type { MappingStore } from "../store/store.ts";
 import { Breakers } from "./breakers.ts";
@@ -22,7 +23,7 @@ import {
   limitSettings,
   resolverSettings,
 } from "./settings.ts";
-import { legName, NO_CAPS } from "./served.ts";
+import { NO_CAPS } from "./served.ts";
 import { SlotPool } from "./slots.ts";
 import { Traces } from "./traces.ts";
 import { ChangeGate } from "./takeover/change_gate.ts";

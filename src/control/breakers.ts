@@ -1,9 +1,9 @@
 import type { Clock } from "../observe/clock.ts";
+import { legName } from "../port/leg_name.ts";
 import type { LegReport, LegState } from "../port/messages.ts";
 import type { ProtocolName } from "../port/snapshot.ts";
 import type { DestinationStatus, LegStatus } from "./api.ts";
 import { clientUnit } from "./client_unit.ts";
-import { legName } from "./served.ts";
 
 /** Durations in ms; names as in `[server]`. */
 export interface BreakerSettings {

@@ -8,6 +8,7 @@ import type { Config } from "../config/schema.ts";
 import { formatEndpoint } from "../net/address.ts";
 import type { MetricView } from "../observe/metrics.ts";
 import type { AuthorityView } from "../pki/authority.ts";
+import { legName } from "../port/leg_name.ts";
 import type { EndReason } from "../port/messages.ts";
 import type { Refused, Resolution } from "../route/resolver.ts";
 import {
@@ -42,7 +43,6 @@ import { explainRoute } from "./explain.ts";
 import type { LimitEntry } from "./limits.ts";
 import type { Parts } from "./parts.ts";
 import type { SelfMade } from "./self_made.ts";
-import { legName } from "./served.ts";
 import { sessionsHere } from "./sessions_here.ts";
 import { breakerLegs } from "./settings.ts";
 

@@ -1,3 +1,4 @@
+import { legName } from "../port/leg_name.ts";
 import type {
   EndReason,
   SessionClosed,
@@ -7,7 +8,6 @@ import type {
 } from "../port/messages.ts";
 import type { ProtocolName } from "../port/snapshot.ts";
 import type { SessionFilter, SessionView } from "./api.ts";
-import { legName } from "./served.ts";
 
 /** All that is known of a session at its end. Exactly one is made for each connection. */
 export interface CloseRecord {

@@ -1,6 +1,5 @@
 import type { Resources } from "../config/resources.ts";
 import type { Config } from "../config/schema.ts";
-import type { ProtocolName } from "../port/snapshot.ts";
 
 /** What an administrator wants of a leg: `drain` takes no new logins, `maint` ends its sessions too. */
 export type LegAdminState = "ready" | "drain" | "maint";
@@ -30,11 +29,6 @@ export interface Served {
   /** Legs that are not `ready`, by `legName`. */
   readonly legStates: ReadonlyMap<string, LegAdminState>;
   readonly caps: Caps;
-}
-
-/** `old/imap`. */
-export function legName(destination: string, protocol: ProtocolName): string {
-  return `${destination}/${protocol}`;
 }
 
 /** A configuration as it is. */

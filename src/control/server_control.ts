@@ -1,12 +1,13 @@
 import { endHere } from "./everywhere.ts";
 import type { Config } from "../config/schema.ts";
+import { legName } from "../port/leg_name.ts";
 import type { ProtocolName } from "../port/snapshot.ts";
 import { ControlError } from "./api.ts";
 import type { OverrideChange, OverrideControl } from "./api_overrides.ts";
 import type { FrontendState, ServerControl } from "./api_servers.ts";
 import { serverLegs } from "./overrides/kinds.ts";
 import type { Parts } from "./parts.ts";
-import { type LegAdminState, legName } from "./served.ts";
+import type { LegAdminState } from "./served.ts";
 
 interface Server {
   readonly destination: string;

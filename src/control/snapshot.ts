@@ -7,6 +7,7 @@ import {
 import type { DestinationTrust } from "../config/destination_trust.ts";
 import type { Resources } from "../config/resources.ts";
 import type { Config, DestinationConfig } from "../config/schema.ts";
+import { legName } from "../port/leg_name.ts";
 import type {
   Capabilities,
   CertificateSnapshot,
@@ -17,7 +18,7 @@ import type {
   SocketAddress,
   WorkerSnapshot,
 } from "../port/snapshot.ts";
-import { legName, type Served } from "./served.ts";
+import type { Served } from "./served.ts";
 import { httpSnapshot, limitsSnapshot } from "./settings.ts";
 import { accessOf } from "./tables/packed.ts";
 

@@ -1,5 +1,6 @@
 import { legOf } from "../config/effective.ts";
 import type { Config } from "../config/schema.ts";
+import { legName } from "../port/leg_name.ts";
 import type { EndReason, LegReport, LegState } from "../port/messages.ts";
 import type { ProtocolName } from "../port/snapshot.ts";
 import type {
@@ -9,7 +10,7 @@ import type {
 } from "./api_traffic.ts";
 import { LoadCounter } from "./load_counter.ts";
 import type { CloseRecord, SessionPlace, SessionWatch } from "./registry.ts";
-import { legName, type Served } from "./served.ts";
+import type { Served } from "./served.ts";
 
 type Ended = "refused" | "denied" | "faults" | "internal";
 

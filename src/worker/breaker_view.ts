@@ -1,3 +1,4 @@
+import { legName } from "../port/leg_name.ts";
 import type { LegState } from "../port/messages.ts";
 import type { ProtocolName } from "../port/snapshot.ts";
 
@@ -7,22 +8,18 @@ export class BreakerView {
 
   update(states: readonly LegState[]): void {
     for (const state of states) {
-      const key = legKey(state.destination, state.protocol);
+      const key = legName(state.destination, state.protocol);
       if (state.state === "closed" && !state.suspect) this.#states.delete(key);
       else this.#states.set(key, state);
     }
   }
 
   state(destination: string, protocol: ProtocolName): LegState["state"] {
-    return this.#states.get(legKey(destination, protocol))?.state ?? "closed";
+    return this.#states.get(legName(destination, protocol))?.state ?? "closed";
   }
 
   /** A success is news only while failures are being counted. */
   wantsSuccess(destination: string, protocol: ProtocolName): boolean {
-    return this.#states.has(legKey(destination, protocol));
+    return this.#states.has(legName(destination, protocol));
   }
-}
-
-function legKey(destination: string, protocol: ProtocolName): string {
-  return `${destination}/${protocol}`;
 }

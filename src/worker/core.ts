@@ -1,5 +1,6 @@
 import { Deadlines } from "../net/deadlines.ts";
 import type { LoopbackTls } from "../net/loopback_tls.ts";
+import { legName } from "../port/leg_name.ts";
 import type {
   ControlNotices,
   ControlRequests,
@@ -50,7 +51,7 @@ export class WorkerCore {
   readonly held = new Set<string>();
   /** Accounts whose logins somebody follows. */
   readonly traced = new Set<string>();
-  /** EHLO keywords that each smtp and lmtp leg was last seen with, by `destination/protocol`. */
+  /** EHLO keywords that each smtp and lmtp leg was last seen with, by `legName`. */
   readonly smtpOffers = new Map<string, ReadonlySet<string>>();
   readonly reporter: Reporter;
   readonly slots: SlotLease;
@@ -94,7 +95,7 @@ export class WorkerCore {
 
   /** A leg was dialled with all authorities; when that goes on, the one that counts is worth finding. */
   dialledWide(leg: LegSnapshot): void {
-    const key = `${leg.destination}/${leg.protocol}`;
+    const key = legName(leg.destination, leg.protocol);
     const count = (this.#wideDials.get(key) ?? 0) + 1;
     this.#wideDials.set(key, count);
     if (count % WIDE_DIALS === 0) this.wantRoot(leg);
@@ -107,7 +108,8 @@ export class WorkerCore {
   /** The backend sees the proxy's address in place of its clients': said at times, not for each login. */
   forwardingRefused(leg: LegSnapshot, answer: string): void {
     const { destination, protocol } = leg;
-    if (!this.#refusedForwarding.allows(`${destination}/${protocol}`)) return;
+    const name = legName(destination, protocol);
+    if (!this.#refusedForwarding.allows(name)) return;
     this.reporter.log("warn", "forwarding_refused", {
       destination,
       protocol,

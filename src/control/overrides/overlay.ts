@@ -5,11 +5,11 @@ import type {
   LegConfig,
   ListenerConfig,
 } from "../../config/schema.ts";
+import { legName } from "../../port/leg_name.ts";
 import type { ProtocolName } from "../../port/snapshot.ts";
 import {
   type Caps,
   type LegAdminState,
-  legName,
   NO_CAPS,
   type Served,
 } from "../served.ts";

@@ -5,6 +5,7 @@ import type {
   TrafficView,
 } from "../../control/api_traffic.ts";
 import { isAddress } from "../../net/address.ts";
+import { legName } from "../../port/leg_name.ts";
 import { type Command, CommandError, type Invocation } from "../command.ts";
 
 const STATE_COLUMNS =
@@ -64,7 +65,7 @@ export const serverCommands: readonly Command[] = [
         args[0],
         "# bkname/svname bkid/svid addr port - purge_delay used_cur used_max need_est unsafe_nb safe_nb idle_lim idle_cur",
         (leg, { id, destination, legId }) => [
-          ...[`${destination}/${leg.protocol}`, `${id}/${legId}`],
+          ...[legName(destination, leg.protocol), `${id}/${legId}`],
           ...[dialogue.level === "user" ? "-" : leg.host, leg.port, "-", 0],
           ...[leg.now, leg.most, 0, 0, 0, 0, 0],
         ],

@@ -1,4 +1,5 @@
 import { DialFailed } from "../../net/dial.ts";
+import { legName } from "../../port/leg_name.ts";
 import type { LegSnapshot } from "../../port/snapshot.ts";
 import type { BackendLeg } from "../../protocols/backend_leg.ts";
 import { BackendFailure, type SmtpHello } from "../../protocols/protocol.ts";
@@ -69,7 +70,10 @@ export class Delivery {
         () => connect(core, session, this.#attempt, leg, OPENER, hello),
       );
       this.#offered = capabilities;
-      core.smtpOffers.set(`${leg.destination}/${leg.protocol}`, capabilities);
+      core.smtpOffers.set(
+        legName(leg.destination, leg.protocol),
+        capabilities,
+      );
       if (this.#lacks(from)) return;
       const reply = await this.#ask(
         envelopeCommand("MAIL", from, capabilities),

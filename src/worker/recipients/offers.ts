@@ -1,3 +1,4 @@
+import { legName } from "../../port/leg_name.ts";
 import type { ProtocolName, RecipientRouting } from "../../port/snapshot.ts";
 import type { WorkerCore } from "../core.ts";
 
@@ -12,7 +13,7 @@ export function mayShorten(
 ): readonly string[] {
   const seen = Object.values(core.generation.snapshot.destinations).flatMap(
     ({ name, legs }) => {
-      const offer = core.smtpOffers.get(`${name}/${protocol}`);
+      const offer = core.smtpOffers.get(legName(name, protocol));
       return legs[protocol] && offer ? [offer] : [];
     },
   );
