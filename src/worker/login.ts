@@ -1,6 +1,4 @@
-import { DialFailed } from "../net/dial.ts";
 import {
-  BackendFailure,
   type BackendVerdict,
   type Frontend,
   type LineProtocol,
@@ -26,7 +24,7 @@ import {
   reportBridge,
 } from "./login_report.ts";
 import { confirmRoute, legOf, lookUp, waitOutHold } from "./login_route.ts";
-import { replay, Unavailable } from "./replay.ts";
+import { isUnavailability, replay, Unavailable } from "./replay.ts";
 import type { Session } from "./session.ts";
 
 /** Bytes that a client may send behind its login before the backend takes them. */
@@ -83,21 +81,9 @@ export async function attemptLogin(
     if (error instanceof OverLimit) {
       return await limited(core, session, frontend, login, attempt, error);
     }
-    if (
-      !(error instanceof Unavailable || error instanceof BackendFailure ||
-        error instanceof DialFailed)
-    ) throw error;
-    logLogin(core, session, "login_unavailable", login, error.message, "warn");
-    countLogin(core, session, "unavailable");
-    const next = await taken(
-      core,
-      session,
-      frontend.refuse(login, { kind: "unavailable" }),
-    );
-    attempt.check();
-    if (next === "continue") return endless(session);
-    session.mark("backend-unavailable", error.message);
-    return next;
+    if (!isUnavailability(error)) throw error;
+    const { message } = error;
+    return await unavailable(core, session, frontend, login, attempt, message);
   } finally {
     observeStages(core, attempt.times);
     if (session.attempt === attempt) session.attempt = null;
@@ -211,6 +197,28 @@ async function refused(
   attempt.check();
   if (next === "close") return "close";
   return temporary ? endless(session) : "refused";
+}
+
+/** The backend cannot be reached, or nobody knows which one it is. */
+async function unavailable(
+  core: WorkerCore,
+  session: Session,
+  frontend: Frontend,
+  login: Login,
+  attempt: Attempt,
+  reason: string,
+): Promise<LoginOutcome> {
+  logLogin(core, session, "login_unavailable", login, reason, "warn");
+  countLogin(core, session, "unavailable");
+  const next = await taken(
+    core,
+    session,
+    frontend.refuse(login, { kind: "unavailable" }),
+  );
+  attempt.check();
+  if (next === "continue") return endless(session);
+  session.mark("backend-unavailable", reason);
+  return next;
 }
 
 /** Logins that come to nothing are not failures, but a connection may not go on with them for ever. */

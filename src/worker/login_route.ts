@@ -100,12 +100,20 @@ export async function confirmRoute(
 ): Promise<void> {
   while (attempt.stale) {
     attempt.stale = false;
-    const now = await lookUp(core, session, attempt, account);
-    const current = core.generation.snapshot.destinations[now.destination]
-      ?.legs[leg.protocol];
-    const same = now.destination === leg.destination &&
-      current?.host === leg.host && current.port === leg.port;
-    if (!same) attempt.cancel("moved");
+    const { destination } = await lookUp(core, session, attempt, account);
+    if (!leadsTo(core, destination, leg)) attempt.cancel("moved");
     attempt.check();
   }
+}
+
+/** Whether a login that is routed to `destination` now would reach the server of `leg`. */
+export function leadsTo(
+  core: WorkerCore,
+  destination: string,
+  leg: LegSnapshot,
+): boolean {
+  const now = core.generation.snapshot.destinations[destination]
+    ?.legs[leg.protocol];
+  return destination === leg.destination && now?.host === leg.host &&
+    now.port === leg.port;
 }

@@ -1,6 +1,4 @@
-import { DialFailed } from "../net/dial.ts";
 import type { LegSnapshot, WorkerSnapshot } from "../port/snapshot.ts";
-import { BackendFailure } from "../protocols/protocol.ts";
 import { SessionEnd } from "../protocols/session_end.ts";
 import { Attempt } from "./attempt.ts";
 import { throughBreaker } from "./breaker_gate.ts";
@@ -14,7 +12,7 @@ import {
   fail,
   runBridge,
 } from "./pipeline.ts";
-import { connect, Unavailable } from "./replay.ts";
+import { connect, isUnavailability, Unavailable } from "./replay.ts";
 import type { Session } from "./session.ts";
 
 /**
@@ -66,7 +64,10 @@ async function reach(core: WorkerCore, session: Session): Promise<void> {
     reportBridge(core, session);
   } catch (error) {
     attempt.leg?.close();
-    const end = attempt.cancelled ?? unavailable(error);
+    const end = attempt.cancelled ??
+      (isUnavailability(error)
+        ? new SessionEnd("backend-unavailable", error.message)
+        : null);
     if (end === null) throw error;
     session.mark(end.reason, end.message);
     if (end.reason !== "client-closed") {
@@ -76,12 +77,6 @@ async function reach(core: WorkerCore, session: Session): Promise<void> {
   } finally {
     session.attempt = null;
   }
-}
-
-function unavailable(error: unknown): SessionEnd | null {
-  const known = error instanceof Unavailable ||
-    error instanceof BackendFailure || error instanceof DialFailed;
-  return known ? new SessionEnd("backend-unavailable", error.message) : null;
 }
 
 function legOf(

@@ -1,6 +1,6 @@
 /** The backend's side of one login: dial, secure, forward, replay (spec section 3). */
 import { writeAll } from "../net/byte_stream.ts";
-import { dial, type RawLeg } from "../net/dial.ts";
+import { dial, DialFailed, type RawLeg } from "../net/dial.ts";
 import { provablePin } from "../net/pins.ts";
 import { encodeProxyV2 } from "../net/proxy_v2.ts";
 import type { LegSnapshot, WorkerSnapshot } from "../port/snapshot.ts";
@@ -37,6 +37,14 @@ export class Unavailable extends Error {
   override readonly name = "Unavailable";
 }
 
+/** A destination cannot be used now; any other error is a bug, or the session's end. */
+export function isUnavailability(
+  error: unknown,
+): error is Unavailable | BackendFailure | DialFailed {
+  return error instanceof Unavailable || error instanceof BackendFailure ||
+    error instanceof DialFailed;
+}
+
 /**
  * Dial a leg and replay a login; the leg is `attempt.leg` then. Everything together takes at most
  * `backend_timeout`. Throws DialFailed, BackendFailure or what cancelled the attempt.
@@ -49,16 +57,8 @@ export async function replay(
   login: Login,
   leg: LegSnapshot,
 ): Promise<BackendVerdict> {
-  const snapshot = core.generation.snapshot;
-  const forwarded = {
-    ...forwardedClient(session, snapshot),
-    ...helloOf(login),
-  };
-  const context: BackendContext = {
-    leg,
-    forwarded,
-    forwardingRefused: (answer) => core.forwardingRefused(leg, answer),
-  };
+  const { snapshot } = core.generation;
+  const context = contextOf(core, session, leg, login.hello);
   const limit = () =>
     core.deadlines.after(snapshot.backendTimeout, () => attempt.timeOut());
   let deadline = limit();
@@ -113,16 +113,8 @@ export async function connect(
   opener: Opener = SILENT,
   hello?: SmtpHello,
 ): Promise<BackendOffer> {
-  const snapshot = core.generation.snapshot;
-  const forwarded = {
-    ...forwardedClient(session, snapshot),
-    ...hello ? { hello } : {},
-  };
-  const context: BackendContext = {
-    leg,
-    forwarded,
-    forwardingRefused: (answer) => core.forwardingRefused(leg, answer),
-  };
+  const { snapshot } = core.generation;
+  const context = contextOf(core, session, leg, hello);
   const deadline = core.deadlines.after(
     snapshot.backendTimeout,
     () => attempt.timeOut(),
@@ -284,25 +276,30 @@ function pickSource(leg: LegSnapshot): string | undefined {
   return leg.sourceIps[Math.floor(Math.random() * leg.sourceIps.length)];
 }
 
-function forwardedClient(
+/** What a backend is told of the client. Throws Unavailable. */
+function contextOf(
+  core: WorkerCore,
   session: Session,
-  snapshot: WorkerSnapshot,
-): ForwardedClient {
-  const ttl = (session.ttl ?? snapshot.proxyTtl) - 1;
+  leg: LegSnapshot,
+  hello: SmtpHello | undefined,
+): BackendContext {
+  const { proxyTtl } = core.generation.snapshot;
+  const ttl = (session.ttl ?? proxyTtl) - 1;
   if (ttl < 1) {
     throw new Unavailable("the TTL of the proxy chain is used up: a loop?");
   }
   return {
-    sessionId: session.id,
-    client: session.client,
-    local: session.local,
-    secure: session.leg.secure,
-    ttl,
+    leg,
+    forwarded: {
+      sessionId: session.id,
+      client: session.client,
+      local: session.local,
+      secure: session.leg.secure,
+      ttl,
+      ...hello && { hello },
+    },
+    forwardingRefused: (answer) => core.forwardingRefused(leg, answer),
   };
-}
-
-function helloOf({ hello }: Login): Pick<Login, "hello"> {
-  return hello ? { hello } : {};
 }
 
 /** What the runtime throws when a connection is gone, closed by us or by the peer. */

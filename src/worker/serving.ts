@@ -66,7 +66,7 @@ export class Serving {
   /** Throws an error that names what cannot be bound; nothing has changed then. */
   prepare(snapshot: WorkerSnapshot): void {
     this.abort();
-    const current = this.#current();
+    const current = this.core.served;
     const sameTls = current !== null &&
       sameCertificates(current.snapshot, snapshot);
     const loopback = sameTls ? current.loopback : new LoopbackTls(
@@ -105,7 +105,7 @@ export class Serving {
       throw new Error(`generation ${generation} is not prepared`);
     }
     this.#prepared = null;
-    const old = this.#current();
+    const old = this.core.served;
     this.core.generation = prepared;
     this.core.slots.configure(prepared.snapshot.listeners.map((l) => l.name));
     this.core.limits.configure(prepared.snapshot.limits);
@@ -154,7 +154,7 @@ export class Serving {
       socket.bound.close();
       for (const connection of socket.waiting) turnAway(connection);
     }
-    if (this.#current()?.loopback !== prepared.loopback) {
+    if (this.core.served?.loopback !== prepared.loopback) {
       prepared.loopback.close();
     }
   }
@@ -172,10 +172,6 @@ export class Serving {
     const limits = snapshot.listeners.map((l) => l.preauthTimeout);
     const longest = Math.max(0, ...limits);
     this.core.deadlines.after(longest, () => loopback.close());
-  }
-
-  #current(): Generation | null {
-    return this.core.served;
   }
 
   #bind(

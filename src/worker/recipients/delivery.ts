@@ -1,8 +1,7 @@
-import { DialFailed } from "../../net/dial.ts";
 import { legName } from "../../port/leg_name.ts";
 import type { LegSnapshot } from "../../port/snapshot.ts";
 import type { BackendLeg } from "../../protocols/backend_leg.ts";
-import { BackendFailure, type SmtpHello } from "../../protocols/protocol.ts";
+import type { SmtpHello } from "../../protocols/protocol.ts";
 import { openBackend } from "../../protocols/smtp/back.ts";
 import { type Chunk, chunkCommand } from "../../protocols/smtp/chunk.ts";
 import { DotStuffing } from "../../protocols/smtp/dot_stuffing.ts";
@@ -22,7 +21,7 @@ import type { Reply } from "../../protocols/smtp/wire.ts";
 import { Attempt } from "../attempt.ts";
 import { throughBreaker } from "../breaker_gate.ts";
 import type { WorkerCore } from "../core.ts";
-import { connect, isConnectionError, Unavailable } from "../replay.ts";
+import { connect, isConnectionError, isUnavailability } from "../replay.ts";
 import type { Session } from "../session.ts";
 import { tellUnavailable } from "./unavailable.ts";
 
@@ -223,9 +222,8 @@ export class Delivery {
       await step();
     } catch (error) {
       const cancelled = this.#attempt.cancelled !== null;
-      const known = error instanceof BackendFailure ||
-        error instanceof DialFailed || error instanceof Unavailable ||
-        error instanceof Error && isConnectionError(error);
+      const known = error instanceof Error &&
+        (isUnavailability(error) || isConnectionError(error));
       if (!known && !cancelled) throw error;
       if (this.#failure === null) this.#complain(error as Error);
       this.fail(UNAVAILABLE);

@@ -5,6 +5,7 @@ import type { Envelope } from "../../protocols/smtp/envelope.ts";
 import * as replies from "../../protocols/smtp/relay_replies.ts";
 import { Attempt } from "../attempt.ts";
 import type { WorkerCore } from "../core.ts";
+import { leadsTo } from "../login_route.ts";
 import type { Session } from "../session.ts";
 import { Delivery } from "./delivery.ts";
 import { MessageOctets } from "./message_octets.ts";
@@ -203,7 +204,7 @@ export class Transaction {
         if (delivery.failure !== null) continue;
         const now = await routeRecipient(core, session, attempt, keys);
         if ("reply" in now) delivery.fail(now.reply);
-        else if (!this.#isStill(delivery, now.destination)) {
+        else if (!leadsTo(core, now.destination, delivery.leg)) {
           delivery.fail(replies.UNAVAILABLE);
         }
       }
@@ -212,13 +213,6 @@ export class Transaction {
     for (const { keys, delivery } of this.#recipients) {
       if (isHeld(core, keys)) delivery.fail(replies.HELD);
     }
-  }
-
-  #isStill({ leg }: Delivery, destination: string): boolean {
-    const now = this.core.generation.snapshot.destinations[destination]
-      ?.legs[leg.protocol];
-    return destination === leg.destination && now?.host === leg.host &&
-      now.port === leg.port;
   }
 
   /** Some recipient was taken. */
