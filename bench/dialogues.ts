@@ -53,7 +53,7 @@ export async function transact(wire: Wire, command: string): Promise<void> {
 }
 
 /** One line that begins so. */
-export async function expect(wire: Wire, start: string): Promise<void> {
+async function expect(wire: Wire, start: string): Promise<void> {
   const line = await wire.readLine();
   if (!line?.startsWith(start)) throw new Error(`not ${start}: ${line}`);
 }

@@ -152,7 +152,7 @@ async function statFields(pid: number): Promise<string[] | undefined> {
 }
 
 /** A process and all its descendants. */
-export async function tree(root: number): Promise<number[]> {
+async function tree(root: number): Promise<number[]> {
   const children = new Map<number, number[]>();
   for await (const entry of Deno.readDir("/proc")) {
     const pid = Number(entry.name);

@@ -5,9 +5,9 @@ import { parseQuery } from "./target.ts";
 
 /**
  * Validates a query, what stood in the path and the headers that mean something against the route's
- * declaration; AdminError 400 otherwise. An empty value counts as missing. A declared parameter given twice is refused, since two readers could take
- * different ones. An unknown parameter is refused where something is changed, so that a
- * misspelled one never widens a change, and ignored where something is read.
+ * declaration; AdminError 400 otherwise. An empty value counts as missing. A declared parameter given
+ * twice is refused, since two readers could take different ones. An unknown parameter is refused where
+ * something is changed, so that a misspelled one never widens a change, and ignored where something is read.
  */
 export function readParameters(
   route: Route,
@@ -47,13 +47,7 @@ export function readParameters(
 }
 
 /** Text as the type that the schema wants; what does not convert is left for it to refuse. */
-function wireValue(
-  schema: z.ZodType,
-  text: string,
-): string | number | boolean {
-  if (schema instanceof z.ZodBoolean && /^(true|false)$/.test(text)) {
-    return text === "true";
-  }
+function wireValue(schema: z.ZodType, text: string): string | number {
   if (!(schema instanceof z.ZodNumber) || !/^\d+$/.test(text)) return text;
   return Math.min(Number(text), Number.MAX_SAFE_INTEGER);
 }

@@ -23,6 +23,9 @@ const count = z.int().min(0);
 
 const protocolSchema = z.enum(PROTOCOLS);
 
+/** A switch of a query, which is off where it is not given. */
+export const trueOrFalse = z.enum(["true", "false"]);
+
 export const statsSchema = z.strictObject({
   cache_hits: count,
   cache_misses: count,

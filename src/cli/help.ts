@@ -53,7 +53,7 @@ export function commandHelp(route: Route): string {
 }
 
 /** `mappings set IDENTIFIER DESTINATION`; what may be left out stands in brackets. */
-export function usageOf(route: Route): string {
+function usageOf(route: Route): string {
   const { verb, positional } = route.cli;
   const optional = (name: string, text: string) =>
     parametersOf(route)[name]?.required ? text : `[${text}]`;

@@ -12,7 +12,7 @@ export const MAPPINGS_MAP = "mappings";
 export const MOST_ENTRIES = 1_000_000;
 /** Of a map, in characters. */
 const LONGEST_KEY = 320;
-export const LONGEST_VALUE = 4096;
+const LONGEST_VALUE = 4096;
 
 /** Of each file, the rest is counted. */
 const REPORTED = 20;

@@ -8,18 +8,11 @@ import {
 } from "../route/identifier.ts";
 import { type MappingStore, StoreError } from "../store/store.ts";
 import { ControlError } from "./api.ts";
+import { routeKeyRules } from "./settings.ts";
 
 /** The key of an account, as sessions have it. Throws ControlError("invalid"). */
-export function accountKey(
-  { mapping, routing }: Config,
-  identifier: string,
-): string {
-  return valid(() =>
-    routeKey(identifier, {
-      normalize: mapping.normalize,
-      masterUserSeparators: routing.master_user_separators,
-    })
-  );
+export function accountKey(config: Config, identifier: string): string {
+  return valid(() => routeKey(identifier, routeKeyRules(config)));
 }
 
 /** Throws ControlError: "unknown" for no destination at all, "invalid" for one that accounts cannot be mapped to. */

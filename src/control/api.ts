@@ -1,4 +1,4 @@
-/** What the control plane can be asked to do, by the management API and later by other front doors. */
+/** What the control plane can be asked to do, by the management API and the runtime socket. */
 import type { ClusterControl, ClusterSessions } from "./api_cluster.ts";
 import type { LiveConfig } from "./api_config.ts";
 import type { BulkControl } from "./api_bulk.ts";

@@ -1,7 +1,6 @@
 import { isPassThrough } from "../config/protocols.ts";
 import type { Config } from "../config/schema.ts";
 import { withoutDetail } from "../protocols/smtp/envelope.ts";
-import { eachSpokenLeg } from "./spoken_legs.ts";
 import {
   InvalidIdentifier,
   normalizeIdentifier,
@@ -10,6 +9,8 @@ import {
 } from "../route/identifier.ts";
 import type { Explanation } from "./api.ts";
 import type { Parts } from "./parts.ts";
+import { routeKeyRules } from "./settings.ts";
+import { eachSpokenLeg } from "./spoken_legs.ts";
 
 /** How an account would be routed now, step by step as a login would go (spec section 3). */
 export async function explainRoute(
@@ -25,10 +26,7 @@ export async function explainRoute(
     destination,
     refused,
   });
-  const rules = {
-    normalize: config.mapping.normalize,
-    masterUserSeparators: config.routing.master_user_separators,
-  };
+  const rules = routeKeyRules(config);
   let account: string;
   try {
     account = routeKey(identifier, rules);

@@ -65,7 +65,7 @@ export function provideGauges(parts: Parts, config: Config): void {
 }
 
 /** The configuration in force, as the daemon knows it. */
-export interface Served {
+export interface ServedFacts {
   readonly generation: number;
   readonly isLastReloadDone: boolean;
   /** Milliseconds since the epoch. */
@@ -77,7 +77,7 @@ export interface Served {
 export function provideServedGauges(
   metrics: Metrics,
   version: string,
-  served: () => Served,
+  served: () => ServedFacts,
 ): void {
   metrics.gauge("config_generation", () => served().generation);
   metrics.gauge(

@@ -7,6 +7,7 @@ import type {
   LimitsSnapshot,
   ProtocolName,
 } from "../port/snapshot.ts";
+import type { RouteKeyRules } from "../route/identifier.ts";
 import type { ResolverSettings } from "../route/resolver.ts";
 import type { BreakerLeg, BreakerSettings } from "./breakers.ts";
 import type { LimitSettings } from "./limits.ts";
@@ -21,6 +22,13 @@ export function resolverSettings(config: Config): ResolverSettings {
     lookupTimeout: mapping.lookup_timeout,
     cacheMaxEntries: mapping.cache_max_entries,
     isDeclared: (name) => Object.hasOwn(destination, name),
+  };
+}
+
+export function routeKeyRules({ mapping, routing }: Config): RouteKeyRules {
+  return {
+    normalize: mapping.normalize,
+    masterUserSeparators: routing.master_user_separators,
   };
 }
 

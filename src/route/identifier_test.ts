@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { decodeXoauth2, encodeXoauth2 } from "../sasl/bearer.ts";
+import { decodeXoauth2 } from "../sasl/bearer.ts";
 import { passwordCredentials } from "../sasl/password.ts";
+import { encodeXoauth2 } from "../sasl/testing.ts";
 import { SeededRandom } from "../../tests/support/random.ts";
 import {
   checkIdentifier,

@@ -16,20 +16,6 @@ const GS2_HEADER = /^[ny],(?:a=([^,]*))?,$/;
 /** The client's answer to an error challenge (RFC 7628 3.2.3); ends the failed exchange. */
 export const BEARER_ERROR_ANSWER: Uint8Array = encodeUtf8(SEPARATOR);
 
-/** RFC 7628 3.1. `pairs` are further ones, such as host and port. */
-export function encodeOauthBearer(
-  user: string,
-  token: string,
-  pairs: Readonly<Record<string, string>> = {},
-): Uint8Array {
-  const name = user.replaceAll("=", "=3D").replaceAll(",", "=2C");
-  let text = `n,${user === "" ? "" : `a=${name}`},${SEPARATOR}`;
-  for (const [key, value] of Object.entries(pairs)) {
-    text += `${key}=${value}${SEPARATOR}`;
-  }
-  return encodeUtf8(`${text}auth=Bearer ${token}${SEPARATOR}${SEPARATOR}`);
-}
-
 /** Null when the message is malformed, binds a channel, or has no `auth`. */
 export function decodeOauthBearer(
   message: Uint8Array,
@@ -45,13 +31,10 @@ export function decodeOauthBearer(
   return tokenCredentials("OAUTHBEARER", user, pairs, text);
 }
 
-/** Google's and Microsoft's documented form: `user=…^Aauth=Bearer …^A^A`. */
-export function encodeXoauth2(user: string, token: string): Uint8Array {
-  const name = user === "" ? "" : `user=${user}${SEPARATOR}`;
-  return encodeUtf8(`${name}auth=Bearer ${token}${SEPARATOR}${SEPARATOR}`);
-}
-
-/** Null when the message is malformed or has no `auth`. */
+/**
+ * Google's and Microsoft's documented form: `user=…^Aauth=Bearer …^A^A`. Null when the message is malformed
+ * or has no `auth`.
+ */
 export function decodeXoauth2(message: Uint8Array): TokenCredentials | null {
   const text = decodeUtf8(message);
   if (text === null) return null;

@@ -2,12 +2,7 @@
 import assert from "node:assert/strict";
 import { SeededRandom } from "../../tests/support/random.ts";
 import { decodeBase64, encodeBase64 } from "./base64.ts";
-import {
-  decodeOauthBearer,
-  decodeXoauth2,
-  encodeOauthBearer,
-  encodeXoauth2,
-} from "./bearer.ts";
+import { decodeOauthBearer, decodeXoauth2 } from "./bearer.ts";
 import type { Credentials } from "./credentials.ts";
 import { encodeLogin } from "./login.ts";
 import {
@@ -15,6 +10,7 @@ import {
   passwordCredentialsFromBytes,
 } from "./password.ts";
 import { decodePlain, encodePlain } from "./plain.ts";
+import { encodeOauthBearer, encodeXoauth2 } from "./testing.ts";
 import { decodeUtf8, encodeUtf8 } from "./text.ts";
 
 const TOKEN = "vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==";

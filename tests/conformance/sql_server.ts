@@ -34,7 +34,7 @@ const open = (stage: SqlServerStage, timeout?: number) =>
     ...timeout !== undefined && { timeout },
   });
 
-export const SQL_SERVER_STEPS: Record<string, Step> = {
+const SQL_SERVER_STEPS: Record<string, Step> = {
   "many lookups at once use no more connections than pool_size": async (
     stage,
   ) => {

@@ -64,7 +64,7 @@ function withoutReplacing({ page: { queries } }: SqlStage) {
   return { ...queries, upsert_query };
 }
 
-export const SQL_STEPS: Record<string, Step> = {
+const SQL_STEPS: Record<string, Step> = {
   "the documentation's example works without a complaint": async (_, open) => {
     await using opened = await open();
     assert.equal(opened.store.writable, true);

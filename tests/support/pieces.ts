@@ -9,7 +9,7 @@ import { until } from "./wait.ts";
 export type Cut = (hello: Uint8Array) => Uint8Array[];
 
 /** These bytes, cut at these places. */
-export function piecesOf(bytes: Uint8Array, at: readonly number[]) {
+function piecesOf(bytes: Uint8Array, at: readonly number[]) {
   const starts = [0, ...at.filter((place) => place < bytes.length)];
   return starts.map((start, i) => bytes.subarray(start, starts[i + 1]));
 }
@@ -29,7 +29,7 @@ export function recordsOf(record: Uint8Array, at: readonly number[]) {
 }
 
 /** Every `step` bytes of so many. */
-export function every(step: number, bytes: Uint8Array): number[] {
+function every(step: number, bytes: Uint8Array): number[] {
   const count = Math.ceil(bytes.length / step) - 1;
   return Array.from({ length: count }, (_, i) => (i + 1) * step);
 }

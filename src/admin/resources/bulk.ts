@@ -17,7 +17,7 @@ import {
   route,
   streamedResponse,
 } from "../route.ts";
-import { importReportSchema } from "../schemas.ts";
+import { importReportSchema, trueOrFalse } from "../schemas.ts";
 
 const { invalid, failed, "read-only": readOnly } = defaultRefusals;
 
@@ -106,7 +106,7 @@ export const bulkRoutes = [
           "What becomes of the good lines where one is bad: `all-or-nothing` is the default",
       },
       dry_run: {
-        schema: z.enum(["true", "false"]),
+        schema: trueOrFalse,
         required: false,
         summary: "`true`: judge every line and write nothing",
       },

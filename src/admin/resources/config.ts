@@ -17,6 +17,7 @@ import {
   differencesSchema,
   reloadedSchema,
   savedSchema,
+  trueOrFalse,
 } from "../schemas.ts";
 import {
   completed,
@@ -39,7 +40,7 @@ const body = {
 
 const discard = (what: string) =>
   ({
-    schema: z.enum(["true", "false"]),
+    schema: trueOrFalse,
     required: false,
     summary: `\`true\`: ${what}`,
   }) as const;

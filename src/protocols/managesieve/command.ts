@@ -7,9 +7,9 @@ import type { ClientIo } from "../protocol.ts";
 import { type Token, tokens } from "./wire.ts";
 
 /** A command line other than AUTHENTICATE, terminator not counted (spec section 3). */
-export const LINE_LIMIT = 8 * 1024;
+const LINE_LIMIT = 8 * 1024;
 /** Literals of one command, together. */
-export const LITERAL_LIMIT = 64 * 1024;
+const LITERAL_LIMIT = 64 * 1024;
 // No command before the login takes more than two arguments; others are only read past.
 const LITERALS_IN_COMMAND = 16;
 // The command's name, a mechanism of 20 characters, quotes and spaces, besides the data itself.
