@@ -1,23 +1,42 @@
 /** Ports for servers that cannot be told to take any, and for connections that must be refused. */
 
-/** Below those that the system gives to any connection, at any moment (ip_local_port_range). */
-const FIRST = 12_000;
-const LAST = 32_000;
+/** From here on the system gives ports to any connection, at any moment. */
+const OTHERS = Number(
+  /^\d+/.exec(
+    Deno.readTextFileSync("/proc/sys/net/ipv4/ip_local_port_range"),
+  )?.[0],
+);
+/** The first of those right below that anybody may listen on. */
+const FIRST = Math.max(1024, OTHERS - 20_000);
 
-/** Ports that were free a moment ago, all different. */
+/** The port that was given out last, to whatever test of this user. */
+const TURN = `/tmp/mailferry-test-port-${Deno.uid()}`;
+
+/**
+ * Ports that are free, all different. They are given out in turn, over all tests of the host: who asks in the
+ * time in which one was got and is not bound yet gets another one.
+ */
 export function freePorts(count: number): number[] {
-  const listeners: Deno.Listener[] = [];
-  while (listeners.length < count) {
-    const port = FIRST + Math.floor(Math.random() * (LAST - FIRST));
-    try {
-      listeners.push(Deno.listen({ hostname: "127.0.0.1", port }));
-    } catch (error) {
-      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
-    }
+  using turn = Deno.openSync(TURN, { write: true, create: true });
+  turn.lockSync(true);
+  let port = Number(Deno.readTextFileSync(TURN));
+  const ports: number[] = [];
+  while (ports.length < count) {
+    port = port >= FIRST && port + 1 < OTHERS ? port + 1 : FIRST;
+    if (isFree(port)) ports.push(port);
   }
-  const ports = listeners.map((l) => (l.addr as Deno.NetAddr).port);
-  for (const listener of listeners) listener.close();
+  Deno.writeTextFileSync(TURN, String(port));
   return ports;
+}
+
+function isFree(port: number): boolean {
+  try {
+    Deno.listen({ hostname: "127.0.0.1", port }).close();
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.AddrInUse) return false;
+    throw error;
+  }
 }
 
 /** A port of this host on which nobody listens. */

@@ -1,17 +1,18 @@
 /** A connection between two programs that can be cut without either being told. */
-import { freePorts } from "./ports.ts";
 
 export class Relay implements AsyncDisposable {
-  readonly port = freePorts(1)[0]!;
-  readonly #listener: Deno.Listener;
+  readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   readonly #open = new Set<Deno.Conn>();
   readonly #working: Promise<void>;
   #flows = Promise.resolve();
   #flow = () => {};
 
   constructor(private readonly target: number) {
-    this.#listener = Deno.listen({ hostname: "127.0.0.1", port: this.port });
     this.#working = this.#accept();
+  }
+
+  get port(): number {
+    return this.#listener.addr.port;
   }
 
   /** From now on bytes are read and go nowhere; connections are accepted all the same. */
