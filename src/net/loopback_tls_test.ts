@@ -181,19 +181,18 @@ async function shakeInPieces(
   const [client, raw] = await loopbackPair();
   let isMoved = false;
   const upgraded = upgrade(all.loopback, raw, true, () => isMoved = true);
-  const shaken = startTlsInPieces(client, cut, {
+  await using pieced = await startTlsInPieces(client, cut, {
     hostname,
     alpnProtocols,
     caCerts: [all.ground.authority.pem],
   });
-  const outside = await within("client's handshake", shaken);
+  const outside = pieced.conn;
   const inside = await within("upgrade", upgraded);
   await outside.write(Uint8Array.of(42));
   const into = new Uint8Array(2);
   assert.equal(await within("its byte", inside.read(into)), 1);
   inside.close();
   assert.equal(await within("end", outside.read(into)), null);
-  outside.close();
   return isMoved;
 }
 

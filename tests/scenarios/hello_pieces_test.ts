@@ -31,19 +31,15 @@ async function served(
     await writeAll(outer, encoder.encode("a1 STARTTLS\r\n"));
     assert.match(await lineOf(clear), /^a1 OK/);
   }
-  const client = await within(
-    "handshake",
-    startTlsInPieces(outer, cut, {
-      hostname,
-      alpnProtocols: longer(2000),
-      caCerts: [proxy.ca],
-    }),
-  );
-  const reader = new LineReader(client);
+  await using client = await startTlsInPieces(outer, cut, {
+    hostname,
+    alpnProtocols: longer(2000),
+    caCerts: [proxy.ca],
+  });
+  const reader = new LineReader(client.conn);
   if (listener === "imaps") assert.match(await lineOf(reader), /^\* OK/);
-  await writeAll(client, encoder.encode("a2 NOOP\r\n"));
+  await writeAll(client.conn, encoder.encode("a2 NOOP\r\n"));
   assert.match(await lineOf(reader), /^a2 OK/);
-  client.close();
 }
 
 /** A proxy that shows these names, each in a certificate of its own. */

@@ -1,9 +1,9 @@
 /** A TLS client whose hello goes out in pieces, as slow networks and odd clients send it. */
-import { bridge } from "../../src/net/bridge.ts";
+import { bridge, close } from "../../src/net/bridge.ts";
 import { writeAll } from "../../src/net/byte_stream.ts";
 import { LineReader } from "../../src/net/line_reader.ts";
 import { loopbackPair } from "../../src/net/loopback.ts";
-import { until } from "./wait.ts";
+import { until, within } from "./wait.ts";
 
 /** What is sent in one go; the next piece follows when it was read. */
 export type Cut = (hello: Uint8Array) => Uint8Array[];
@@ -66,39 +66,53 @@ export function longer(bytes: number): string[] {
   );
 }
 
+/** A client's end of TLS; closed, it closes the connection below too. */
+export interface PiecedTls extends AsyncDisposable {
+  readonly conn: Deno.TlsConn;
+}
+
 /**
- * Start TLS on a connection, with a hello that goes out as `cut` says. It is carried over loopback, so
- * closing the client ends both. Rejects when the handshake fails.
+ * Shake hands over a connection, with a hello that goes out as `cut` says. Rejects when the handshake fails,
+ * and has closed the connection then.
  */
 export async function startTlsInPieces(
   outer: Deno.TcpConn,
   cut: Cut,
   options: Deno.StartTlsOptions,
-): Promise<Deno.TlsConn> {
+): Promise<PiecedTls> {
   const [near, far] = await loopbackPair();
-  const client = await Deno.startTls(near, options);
-  const shaken = client.handshake();
-  void carry(outer, far, cut).catch(() => far.close());
+  const conn = await Deno.startTls(near, options);
+  const carried = carry(outer, far, cut);
+  const end = async () => {
+    for (const each of [conn, outer]) close(each);
+    await carried;
+  };
   try {
-    await shaken;
+    await within("the handshake", conn.handshake());
   } catch (error) {
-    client.close();
+    await end();
     throw error;
   }
-  return client;
+  return { conn, [Symbol.asyncDispose]: end };
 }
 
+/** Resolves when both are closed. */
 async function carry(
   outer: Deno.TcpConn,
   far: Deno.TcpConn,
   cut: Cut,
 ): Promise<void> {
   const reader = new LineReader(far);
-  const head = (await reader.readBytes(5))!;
-  const body = (await reader.readBytes(head[3]! * 256 + head[4]!))!;
-  for (const piece of cut(Uint8Array.from([...head, ...body]))) {
-    await writeAll(outer, piece);
-    await until("a piece that is read", () => wasRead(outer));
+  try {
+    const head = (await reader.readBytes(5))!;
+    const body = (await reader.readBytes(head[3]! * 256 + head[4]!))!;
+    for (const piece of cut(Uint8Array.from([...head, ...body]))) {
+      await writeAll(outer, piece);
+      await until("a piece that is read", () => wasRead(outer));
+    }
+  } catch {
+    // The handshake was broken off.
+    for (const each of [outer, far]) close(each);
   }
   const flow = { forward: 0, backward: 0, active: false };
   const taken = reader.handOver();
