@@ -47,8 +47,8 @@ export class FakeMailServer implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listener.close();
-    for (const conn of this.#open) closeQuietly(conn);
     await this.#accepting;
+    for (const conn of this.#open) closeQuietly(conn);
     await Promise.all(this.#running);
     await this.#endpoint?.close();
   }

@@ -93,8 +93,13 @@ export class HttpClient implements Disposable {
     alpn: readonly string[] = [],
   ): Promise<HttpClient> {
     const client = await HttpClient.plain(target);
-    await client.handshake(ca, alpn);
-    return client;
+    try {
+      await client.handshake(ca, alpn);
+      return client;
+    } catch (error) {
+      client.close();
+      throw error;
+    }
   }
 
   /** TLS from here on. Answers the protocol that was agreed on. */

@@ -33,6 +33,8 @@ export class SaslAuthd implements AsyncDisposable {
     for await (const conn of this.listener) {
       try {
         await this.#answer(conn);
+      } catch {
+        // Whoever asked has ended in the middle of it.
       } finally {
         conn.close();
       }

@@ -14,10 +14,8 @@
 import assert from "node:assert/strict";
 import type { LineProtocol } from "../../src/protocols/protocol.ts";
 import { DialogueSession, Queue } from "./dialogue_session.ts";
+import { within } from "./wait.ts";
 import { Wire } from "./wire.ts";
-
-/** A step that takes longer has been waited for in vain. */
-const STEP_LIMIT = 5000;
 
 const MARKS = [
   "C:",
@@ -75,14 +73,14 @@ export async function playTranscript(
   const world = await World.open(protocol, transcript.settings);
   try {
     for (const step of transcript.steps) {
-      await withLimit(
-        world.play(step),
+      await at(
         `line ${step.line}: ${step.mark} ${step.text}`,
+        world.play(step),
       );
     }
     world.client.close();
     world.closeBackend();
-    await withLimit(world.session, "end of the session");
+    await at("end of the session", world.session);
     assert.deepEqual(
       world.events.left(),
       [],
@@ -206,16 +204,11 @@ function rawBytes(json: string): Uint8Array {
   );
 }
 
-async function withLimit<T>(promise: Promise<T>, what: string): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error("waited in vain")), STEP_LIMIT);
-  });
+/** `promise`, whose failure says where in the transcript it was. */
+async function at(where: string, promise: Promise<void>): Promise<void> {
   try {
-    return await Promise.race([promise, late]);
+    await within("its step", promise);
   } catch (error) {
-    throw new Error(`${what}\n${(error as Error).message}`, { cause: error });
-  } finally {
-    clearTimeout(timer);
+    throw new Error(`${where}\n${(error as Error).message}`, { cause: error });
   }
 }

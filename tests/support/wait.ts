@@ -1,7 +1,7 @@
 /** Waiting with a deadline, so that a test that hangs says for what. */
 
 /** How long a test waits for something that should happen at once on a busy machine. */
-export const PATIENCE = 15_000;
+export const PATIENCE = 60_000;
 
 /** `promise`, or an error that names `what` after `ms`. */
 export async function within<T>(
