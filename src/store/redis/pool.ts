@@ -18,8 +18,11 @@ interface Line {
   readonly ready: Promise<unknown>;
   isReady: boolean;
   underWay: number;
+  /** What the library still works on, answered or given up by whoever asked. */
+  readonly asked: Set<Promise<unknown>>;
   /** What became of the connection; it says more than the failure of a command that was under way on it. */
   fault: unknown;
+  /** It is closed, and the library has put down what it had begun with it. */
   readonly ended: Promise<void>;
 }
 
@@ -51,7 +54,9 @@ export class RedisPool {
     line.underWay++;
     try {
       await line.ready;
-      return await Promise.race([ask(line.client), givenUp]);
+      const asked = ask(line.client).finally(() => line.asked.delete(asked));
+      line.asked.add(asked);
+      return await Promise.race([asked, givenUp]);
     } catch (error) {
       if (line.isReady && isAnswer(error)) throw error;
       if (isCluster(line)) throw lost(error);
@@ -94,6 +99,7 @@ export class RedisPool {
       ready: connectClient(client, address).then(() => line.isReady = true),
       isReady: false,
       underWay: 0,
+      asked: new Set(),
       fault: undefined,
       ended,
     };
@@ -106,8 +112,10 @@ export class RedisPool {
     }, CONNECT_MS);
     line.ready.catch(() => {}).finally(() => clearTimeout(giveUp));
     client.on("error", (fault) => line.fault ??= fault);
-    client.once("end", () => {
+    client.once("end", async () => {
       this.#lines.delete(line);
+      this.#closing.add(line);
+      await putDown(line);
       this.#closing.delete(line);
       end();
     });
@@ -120,6 +128,16 @@ export class RedisPool {
     this.#closing.add(line);
     line.client.disconnect();
   }
+}
+
+/** A cluster's client looks for nodes, and asks again in a moment, on its own account. */
+async function putDown({ client, asked }: Line): Promise<void> {
+  await Promise.allSettled(asked);
+  if (!(client instanceof Cluster)) return;
+  // Answered at once, or with the look that is under way.
+  await new Promise<void>((resolve) =>
+    client.refreshSlotsCache(() => resolve())
+  );
 }
 
 /** One node that is away, or hangs, takes nothing from the others. */
