@@ -216,7 +216,7 @@ needs(
   "the token is asked for before the path, and guessing locks the address out",
   async () => {
     await using stage = await Stage.create({
-      config: { admin: { lockout_threshold: 4, lockout_duration: "2s" } },
+      config: { admin: { lockout_threshold: 4, lockout_duration: "5s" } },
     });
     const { proxy } = stage;
     for (

@@ -4,7 +4,12 @@ import { Dovecot } from "../support/dovecot.ts";
 import { Mailferry } from "../support/mailferry.ts";
 import { Postfix } from "../support/postfix.ts";
 import { Ground, type Table } from "../support/proxy_config.ts";
-import { type Protocol, Sender, Stage } from "../support/recipient_stage.ts";
+import {
+  type Protocol,
+  Sender,
+  Stage,
+  STALLING,
+} from "../support/recipient_stage.ts";
 import { needs } from "../support/requirements.ts";
 import { until } from "../support/wait.ts";
 
@@ -17,7 +22,10 @@ async function stage(
   protocol: Protocol,
   oldKnows: "old knows" | "old does not",
 ): Promise<Stage> {
-  const created = await Stage.create(protocol, { capabilities: CAPABILITIES });
+  const created = await Stage.create(protocol, {
+    ...STALLING,
+    capabilities: CAPABILITIES,
+  });
   const keywords = ["SIZE", "CHUNKING"];
   created.new_.keywords = keywords;
   if (oldKnows === "old knows") created.old.keywords = keywords;

@@ -241,6 +241,7 @@ Deno.test("a backend that does not answer is given up with 504, before its respo
     await talk.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nsome");
     await talk.hang();
   };
+  await stage.proxy.change("/config/http/relay_idle", "2s");
   using other = await stage.client();
   await other.send(request("GET", "/"));
   assert.equal(await cutOff(other), "some");

@@ -179,6 +179,7 @@ Deno.test("a body that stops in the middle ends after relay_idle, and never coun
   await using stage = await HttpStage.create({
     config: { http: { relay_idle: "400ms" } },
   });
+  let asked = 0;
   for (
     const start of [
       "Content-Length: 100\r\n\r\nsome",
@@ -187,8 +188,10 @@ Deno.test("a body that stops in the middle ends after relay_idle, and never coun
   ) {
     using client = await stage.client();
     await client.send(`POST /slow HTTP/1.1\r\nHost: a\r\n${start}`);
+    asked++;
     const said = await client.rest();
     assert.match(said, /^(HTTP\/1\.1 408 [^]*)?$/);
+    await until("the request", () => stage.old.requests.length === asked);
     await until("an end at the backend", () => stage.old.open === 0);
     assert.equal(stage.old.last.body, undefined);
   }

@@ -6,8 +6,6 @@ import { ALICE, BOB, HttpStage } from "../support/http_stage.ts";
 import type { Mailferry } from "../support/mailferry.ts";
 import { Gate, until, within } from "../support/wait.ts";
 
-const PATIENCE_MS = 60_000;
-
 Deno.test("takeovers under a load of requests fail none, and those kept alive move over", async () => {
   const folder = await Deno.makeTempDir();
   const socket = `${folder}/s`;
@@ -47,7 +45,7 @@ Deno.test("takeovers under a load of requests fail none, and those kept alive mo
       using slow = await stage.client();
       await slow.send(request("GET", "/slow", { as: ALICE }));
       await within("its arrival", gate.reached);
-      processes.push(await processes.at(-1)!.successor(socket, PATIENCE_MS));
+      processes.push(await processes.at(-1)!.successor(socket));
       // The one before finishes what it has begun, and asks clients to come anew.
       await until("an answer that says so", async () => {
         const { status, fields } = await kept.ask("GET", "/", { as: ALICE });
@@ -63,7 +61,6 @@ Deno.test("takeovers under a load of requests fail none, and those kept alive mo
       const { code } = await within(
         "the end of the one before",
         processes.at(-2)!.exited,
-        PATIENCE_MS,
       );
       assert.equal(code, 0);
     }

@@ -213,7 +213,7 @@ Deno.test("ManageSieve: a backend that fails in any stage is a temporary failure
     mappings: { [ALICE]: "old", [BOB]: "new" },
     config: {
       server: {
-        backend_timeout: "500ms",
+        backend_timeout: "30s",
         backend_connect_retries: 0,
         host_down_threshold: 0,
       },
@@ -221,6 +221,8 @@ Deno.test("ManageSieve: a backend that fails in any stage is a temporary failure
       destination: { old: destination(old.port), new: destination(new_.port) },
     },
   });
+  const timeout = (time: string) =>
+    proxy.change("/config/server/backend_timeout", time);
   const target = proxy.listener("sieve");
   using clear = await ManageSieveClient.plain(target, proxy.ca);
   assert.ok(clear.capabilities.includes('"SASL" ""'));
@@ -238,7 +240,9 @@ Deno.test("ManageSieve: a backend that fails in any stage is a temporary failure
       const what = `${stage} ${JSON.stringify(fault).slice(0, 60)}`;
       old.faults = { [stage]: fault };
       using client = await ManageSieveClient.upgraded(target, proxy.ca);
+      await timeout("500ms");
       const { status, text } = await client.logIn(ALICE);
+      await timeout("30s");
       assert.deepEqual(
         [status, text.split(" ")[0]],
         ["NO", "(TRYLATER)"],
@@ -277,7 +281,7 @@ Deno.test("ManageSieve: limits before the login are told with BYE", async () => 
         sieve: {
           ...LISTENERS.sieve as Table,
           max_auth_attempts: 2,
-          preauth_timeout: "2s",
+          preauth_timeout: "4s",
         },
       },
       destination: {

@@ -1,7 +1,7 @@
 /** How messages that are routed by recipient end when somebody leaves, stalls or stops. */
 import assert from "node:assert/strict";
 import { Ground } from "../support/proxy_config.ts";
-import { Backend, Stage } from "../support/recipient_stage.ts";
+import { Backend, Stage, STALLING } from "../support/recipient_stage.ts";
 import { until } from "../support/wait.ts";
 
 Deno.test("a backend gets nothing behind what a client sent that left in the middle of its message", async () => {
@@ -61,6 +61,7 @@ Deno.test("a backend that stops reading over TLS that is not verified costs its 
   await using ground = await Ground.create();
   await using stuck = new Backend(ground, "lmtp", { implicit: true });
   await using stage = await Stage.create("lmtp", {
+    ...STALLING,
     destination: {
       new: {
         tls_server_name: "localhost",

@@ -4,7 +4,7 @@ import { Dovecot } from "../support/dovecot.ts";
 import { Mailferry } from "../support/mailferry.ts";
 import { refusedPort } from "../support/ports.ts";
 import { Ground } from "../support/proxy_config.ts";
-import { Sender, Stage } from "../support/recipient_stage.ts";
+import { Sender, Stage, STALLING } from "../support/recipient_stage.ts";
 import { needs } from "../support/requirements.ts";
 import { until } from "../support/wait.ts";
 
@@ -137,7 +137,7 @@ Deno.test("what a backend says to MAIL and RCPT goes to its recipients alone", a
 });
 
 Deno.test("a backend that stalls or dies costs its own recipients a temporary failure", async () => {
-  await using stage = await Stage.create("lmtp");
+  await using stage = await Stage.create("lmtp", STALLING);
   const { new_ } = stage;
   using client = await stage.client();
   for (const moment of ["MAIL", "RCPT", "DATA", "."]) {

@@ -29,7 +29,7 @@ Deno.test("a sender may start TLS, once and not within a message, and begins ane
 
 Deno.test("a handshake has its time after a message too", async () => {
   await using stage = await Stage.create("smtp", {
-    listener: { mail: { tls: "starttls", preauth_timeout: "1s" } },
+    listener: { mail: { tls: "starttls", preauth_timeout: "4s" } },
   });
   using client = await stage.client();
   await client.envelope("old");

@@ -188,7 +188,7 @@ needs(
     await using server = await redis();
     await using stage = await Stage.create({
       config: mapping(server.url, {
-        lookup_timeout: "500ms",
+        lookup_timeout: "3s",
         on_store_failure: "refuse",
       }),
     });

@@ -15,7 +15,7 @@ async function flood(client: ImapClient): Promise<void> {
 }
 
 Deno.test("a client that does not read its answers is gone at preauth_timeout", async () => {
-  const listener = { preauth_timeout: "600ms" };
+  const listener = { preauth_timeout: "3s" };
   await using stage = await Stage.create({
     config: { listener: { imaps: listener, imap: listener } },
   });

@@ -52,7 +52,7 @@ for (const { name, needs: programs, page, start, sleep } of SQL_SERVERS) {
             ) === "",
         );
         const answer = proxy.admin("POST", path, { body });
-        await until("a part of it", async () => await moved() > 0, 60_000);
+        await until("a part of it", async () => await moved() > 0);
         await database.server.crash();
         await database.server.resurrect();
         await holding;

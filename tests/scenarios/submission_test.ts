@@ -57,7 +57,6 @@ class SmtpStage implements AsyncDisposable {
     });
     try {
       const base: Table = {
-        server: { backend_timeout: "2s" },
         listener: LISTENERS,
         destination: { old: destination(old), new: destination(new_) },
       };

@@ -1,4 +1,5 @@
 /** Two proxies on one bus, in front of the same two backends and with the same mappings. */
+import assert from "node:assert/strict";
 import { FakeImapBackend } from "./fake_imap_backend.ts";
 import type { ImapClient } from "./imap_client.ts";
 import { Mailferry } from "./mailferry.ts";
@@ -86,7 +87,38 @@ export class ClusterStage implements AsyncDisposable {
       return views.every(({ connected, members }) =>
         connected && members.filter(({ reachable }) => reachable).length === 2
       );
-    }, 30_000);
+    });
+  }
+
+  /**
+   * Wait until the other one has done all that this one has asked for: it does so in order. On a busy machine it
+   * may be late for an answer, which then names it, and does it all the same.
+   */
+  async settled(proxy: Mailferry): Promise<void> {
+    await until("an answer of both", async () => {
+      const path = "/cache/invalidate?identifier=nobody@example.com";
+      return await proxy.ask("POST", path) === "ok\n";
+    });
+  }
+
+  /** Move an account at one of them; both have done it then. */
+  async move(proxy: Mailferry, account: string, to: string): Promise<void> {
+    assert.match(await proxy.move(account, to), /^ok\n/);
+    await this.settled(proxy);
+  }
+
+  /** End the sessions of an account at both, of which there are so many. */
+  async kick(
+    proxy: Mailferry,
+    account: string,
+    sessions: number,
+  ): Promise<void> {
+    const path = `/connections/kick?identifier=${account}`;
+    const answer = await proxy.ask("POST", path);
+    if (!/not reached/.test(answer)) {
+      assert.equal(answer, `kicked ${sessions}\n`);
+    }
+    await this.settled(proxy);
   }
 
   async cluster(proxy: Mailferry): Promise<{

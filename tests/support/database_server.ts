@@ -90,7 +90,7 @@ export class DatabaseServer implements AsyncDisposable {
     await until(`the start of ${this.kind.name}`, () => {
       if (ended) throw new Error(`${this.kind.name} did not start`);
       return this.kind.answers(this);
-    }, 60_000);
+    });
   }
 
   /** End it in the middle of whatever it does. */

@@ -21,9 +21,6 @@ interface Answer {
   readonly event?: unknown;
 }
 
-/** The first command of a process waits for its start, and on a fresh machine for its packages. */
-const PATIENCE = 60_000;
-
 const FOLDER = new URL("../clients/", import.meta.url).pathname;
 
 export class JmapClient implements AsyncDisposable {
@@ -72,7 +69,6 @@ export class JmapClient implements AsyncDisposable {
     const { ok, failed, status } = await until(
       `the answer to ${name}`,
       () => this.#answers.shift(),
-      PATIENCE,
     ) as Answer;
     if (failed !== undefined) throw new JmapFailure(failed, status!);
     return ok;

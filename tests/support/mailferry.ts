@@ -136,10 +136,10 @@ export class Mailferry implements AsyncDisposable {
   }
 
   /** Start one more that takes over from this one, by the runtime socket at this path, and wait until it serves. */
-  async successor(socket: string, ms?: number): Promise<Mailferry> {
+  async successor(socket: string): Promise<Mailferry> {
     const next = this.rival(socket);
     try {
-      await next.event("ready", ms);
+      await next.event("ready");
     } catch (error) {
       await next[Symbol.asyncDispose]();
       throw new Error(`${error}\n${JSON.stringify(next.log)}\n${next.noise}`);
@@ -188,7 +188,6 @@ export class Mailferry implements AsyncDisposable {
   async entry(
     what: string,
     matches: (entry: LogEntry) => boolean,
-    ms?: number,
   ): Promise<LogEntry> {
     let wake = () => {};
     const watcher = () => wake();
@@ -202,15 +201,15 @@ export class Mailferry implements AsyncDisposable {
           throw new Error(`${what}: the proxy ended (${this.#status.code})`);
         }
         const more = new Promise<void>((resolve) => wake = resolve);
-        if (next === this.log.length) await within(what, more, ms);
+        if (next === this.log.length) await within(what, more);
       }
     } finally {
       this.#watchers.delete(watcher);
     }
   }
 
-  event(name: string, ms?: number): Promise<LogEntry> {
-    return this.entry(`event=${name}`, (entry) => entry.event === name, ms);
+  event(name: string): Promise<LogEntry> {
+    return this.entry(`event=${name}`, (entry) => entry.event === name);
   }
 
   /** How many entries of an event there are. */
@@ -321,11 +320,10 @@ export class Mailferry implements AsyncDisposable {
   }
 
   /** Wait until no session is registered. */
-  async empty(ms?: number): Promise<void> {
+  async empty(): Promise<void> {
     await until(
       "an empty registry",
       async () => (await this.sessions()).length === 0,
-      ms,
     );
   }
 

@@ -7,6 +7,9 @@ import { Ground, merge, type Table } from "./proxy_config.ts";
 
 export type Protocol = "smtp" | "lmtp";
 
+/** Where a backend is waited for in vain; others have to answer within this, too. */
+export const STALLING: Table = { server: { backend_timeout: "2s" } };
+
 /** What a connection has of the message that is under way. */
 interface Open {
   readonly recipients: string[];
@@ -157,7 +160,7 @@ export class Stage implements AsyncDisposable {
         "own+detail@example.com": "new",
       },
       config: merge({
-        server: { backend_connect_retries: 0, backend_timeout: "700ms" },
+        server: { backend_connect_retries: 0 },
         listener: {
           imap: undefined,
           imaps: undefined,

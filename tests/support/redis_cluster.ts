@@ -49,12 +49,10 @@ export class RedisCluster implements AsyncDisposable {
       async () =>
         (await replica.ask("CLUSTER", "NODES")).includes(id) &&
         await replica.ask("CLUSTER", "REPLICATE", id) === "OK",
-      30_000,
     );
     await until(
       "its copy",
       async () => /master_link_status:up/.test(await replica.ask("INFO")),
-      30_000,
     );
   }
 
@@ -91,7 +89,6 @@ export class RedisCluster implements AsyncDisposable {
     await until(
       "the cluster",
       async () => (await Promise.all(this.nodes.map(knowsAll))).every(Boolean),
-      30_000,
     );
   }
 
