@@ -31,7 +31,9 @@ needs(
     assert.ok(said.includes("ALPN: server accepted http/1.1"), said);
     assert.ok(said.startsWith("the letter athe letter a"), said);
     assert.deepEqual(
-      s.old.served().map(({ client, forwarded, xForwardedFor, nth }) => [
+      (await s.old.requests(2)).map((
+        { client, forwarded, xForwardedFor, nth },
+      ) => [
         ...[client, forwarded, xForwardedFor, nth],
       ]),
       [1, 2].map((nth) => [CLIENT, `for=${CLIENT}`, CLIENT, nth]),
@@ -66,7 +68,7 @@ needs(
       }
     }
     for (const server of [s.old, s.new_]) {
-      const seen = server.served();
+      const seen = await server.requests(6);
       assert.equal(seen.length, 6);
       for (const { client, xForwardedFor } of seen) {
         assert.equal(client, "127.0.0.1");

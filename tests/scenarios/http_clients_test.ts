@@ -87,7 +87,7 @@ needs(
     const bold = ["--noproxy", "*", "--http2-prior-knowledge", url];
     const { code } = await outcome("curl", ["-sS", "-m", "60", ...bold]);
     assert.ok([52, 56, 16].includes(code), String(code));
-    assert.equal(s.old.served().length, 1);
+    assert.equal((await s.old.requests(1)).length, 1);
     assert.equal(await s.curl(url), "the letter a");
   },
 );

@@ -24,7 +24,9 @@ needs(
       "the letter a 1.1 200 1\n 1.1 200 0\n 1.1 404 0\nthe letter a 1.1 200 0\n",
     );
     assert.deepEqual(
-      s.old.served().map(({ target, version, nth }) => [target, version, nth]),
+      (await s.old.requests(4)).map((
+        { target, version, nth },
+      ) => [target, version, nth]),
       [
         ["/a.txt", "HTTP/1.1", 1],
         ["/empty.txt", "HTTP/1.1", 2],
@@ -45,7 +47,7 @@ needs(
       ...["-H", "X-Forwarded-For: 192.0.2.7", "-H", "Forwarded: for=192.0.2.8"],
       `${s.url()}/a.txt`,
     );
-    const [served] = s.old.served();
+    const [served] = await s.old.requests(1);
     assert.deepEqual(
       [served!.client, served!.forwarded, served!.xForwardedFor],
       ["127.0.0.1", "for=127.0.0.1", "127.0.0.1"],
@@ -166,8 +168,8 @@ needs(
       said,
       /^old 200 1\n[^]* 421 0\nnew 200 1\nnew 200 0\n$/,
     );
-    assert.equal(s.old.served().length, 1);
-    assert.equal(s.new_.served().length, 2);
+    assert.equal((await s.old.requests(1)).length, 1);
+    assert.equal((await s.new_.requests(2)).length, 2);
   },
 );
 
@@ -211,7 +213,7 @@ needs(
         assert.equal(said, `${status} 1\n${status} 0\n${status} 0\n`);
       }),
     );
-    assert.equal(s.old.served().length, 6);
+    assert.equal((await s.old.requests(6)).length, 6);
   },
 );
 

@@ -165,8 +165,9 @@ needs(
         SCRIPT,
       );
     }
-    assert.equal(stage.old.logins().length, 3);
-    assert.equal(stage.new_.logins().length, 3);
+    for (const server of [stage.old, stage.new_]) {
+      await until("three logins", () => server.logins().length === 3);
+    }
   },
 );
 

@@ -145,17 +145,25 @@ Deno.test("a backend that fails at any step is a temporary failure, and the clie
     { AUTH: (_line, talk) => talk.hang() },
     { AUTH: (line, talk) => talk.say(line) },
   ];
-  for (const fault of faults) {
-    await using stage = await FaultyStage.create(fault, {}, {
-      backend_timeout: "1s",
-    });
+  let fault: Readonly<Record<string, Answer>> = {};
+  const verbs = ["CAPA", "STLS", "AUTH"];
+  await using stage = await FaultyStage.create(
+    Object.fromEntries(verbs.map((verb) => [
+      verb,
+      (line, talk) => (fault[verb] ?? good)(line, talk),
+    ])),
+    {},
+    { backend_timeout: "1s", host_down_threshold: 0 },
+  );
+  for (const [i, each] of faults.entries()) {
+    fault = each;
     using client = await stage.client();
     for (let time = 0; time < 2; time++) {
       assert.match(await logIn(client, ALICE), /^-ERR \[SYS\/TEMP\] /);
     }
     assert.match(await ask(client, "QUIT"), /^\+OK /);
     assert.equal((await stage.proxy.ended(client)).reason, "logout");
-    assert.equal(stage.backend.connections.length, 2);
+    assert.equal(stage.backend.connections.length, 2 * (i + 1));
   }
 });
 

@@ -197,16 +197,15 @@ Deno.test("a certificate that is committed serves the next handshake, and is kep
 
 Deno.test("trace shows the logins of one account, without credentials", async () => {
   await using runtime = await RuntimeStage.create();
-  const traced = runtime.ask(`trace account ${ALICE} 4`);
-  await until("a step", async () => {
-    await outcome(runtime, BOB);
-    await outcome(runtime, ALICE);
-    const { audit } = JSON.parse(
-      await runtime.stage.proxy.ask("GET", "/audit"),
-    );
-    return JSON.stringify(audit).includes("trace account");
+  using tracing = await runtime.connect();
+  await tracing.send(`trace account ${ALICE} 600\n`);
+  await until("the trace", async () => {
+    const audit = await runtime.stage.proxy.ask("GET", "/audit");
+    return audit.includes("trace account");
   });
-  const text = await traced;
+  await outcome(runtime, BOB);
+  await outcome(runtime, ALICE);
+  const text = await tracing.until(" accepted: bridged\n");
   assert.match(
     text,
     / login by LOGIN from 127\.0\.0\.1, imap on imaps, over TLS\n/,

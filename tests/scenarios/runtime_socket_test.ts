@@ -381,12 +381,12 @@ needs(
         "the exporter",
         () =>
           fetch(`http://127.0.0.1:${port}/metrics`)
-            .then((answer) => answer.text(), () => ""),
-      );
+            .then((answer) => answer.text(), () => "")
+            .then((text) => text.includes("\nhaproxy_up 1\n") && text),
+      ) as string;
       const version = /^Version: (.*)$/m.exec(await runtime.ask("show info"))!;
       for (
         const line of [
-          "haproxy_up 1",
           "haproxy_exporter_csv_parse_failures_total 0",
           'haproxy_frontend_current_sessions{frontend="imaps"} 1',
           'haproxy_frontend_sessions_total{frontend="imaps"} 1',

@@ -4,23 +4,13 @@ import { Taking } from "../../src/control/takeover/taking.ts";
 import { ImapClient } from "../support/imap_client.ts";
 import { NotifySocket } from "../support/notify_socket.ts";
 import { Mailferry } from "../support/mailferry.ts";
-import { ALICE, BOB, login, Stage } from "../support/stage.ts";
+import { ALICE, BOB, loggedIn, login, Stage } from "../support/stage.ts";
 import { command, takeoverStage } from "../support/takeover_stage.ts";
 import { Gate, until, within } from "../support/wait.ts";
 
 /** Where a client's session ended up. */
 async function server(client: ImapClient): Promise<string> {
   return (await client.transact("NOOP")).text.replace("NOOP ", "");
-}
-
-async function loggedIn(
-  proxy: Mailferry,
-  account: string,
-): Promise<ImapClient> {
-  const client = await ImapClient.tls(proxy.listener("imaps"), proxy.ca);
-  const { status, text } = await client.transact(login(account));
-  assert.equal(status, "OK", text);
-  return client;
 }
 
 const exists = (path: string) => Deno.stat(path).then(() => true, () => false);
@@ -44,7 +34,7 @@ Deno.test("a takeover leaves sessions where they are, and new ones are the new p
   const { proxy } = stage;
   using alice = await stage.loggedIn(ALICE);
   await using next = await proxy.successor(socket);
-  using bob = await loggedIn(next, BOB);
+  using bob = (await loggedIn(next, BOB)).client;
   assert.equal(await server(alice), "old");
   assert.equal(await server(bob), "new");
 
@@ -265,7 +255,7 @@ Deno.test("a new process that dies after it was ready leaves the old one its ses
     await command(socket, "show info"),
     new RegExp(`^Pid: ${again.pid}$`, "m"),
   );
-  using bob = await loggedIn(again, BOB);
+  using bob = (await loggedIn(again, BOB)).client;
   assert.equal(await server(bob), "new");
   alice.close();
   assert.equal((await within("its end", proxy.exited)).code, 0);

@@ -144,27 +144,6 @@ needs(
   },
 );
 
-/** One login over a leg whose backend shows `certificate`; the client's answer. */
-async function leg(
-  ground: Ground,
-  certificate: Certificate,
-  tls: "implicit" | "starttls",
-  over: Table,
-): Promise<{ status: string; text: string; seen: number }> {
-  await using old = new FakeImapBackend({ name: "old", tls, certificate });
-  await using proxy = await Mailferry.start({
-    ground,
-    config: { destination: { old: destination(old.port, tls, over) } },
-  });
-  using client = await ImapClient.tls(proxy.listener("imaps"), proxy.ca);
-  const { status, text } = await client.transact(login(ALICE));
-  if (status === "OK") {
-    assert.equal((await client.transact("NOOP")).text, "NOOP old");
-  }
-  const seen = old.connections.flatMap((c) => c.credentials).length;
-  return { status, text, seen };
-}
-
 Deno.test("a leg's certificate is verified, pinned or not, as the destination says", async () => {
   await using ground = await Ground.create();
   const { authority } = ground;
@@ -203,16 +182,41 @@ Deno.test("a leg's certificate is verified, pinned or not, as the destination sa
       tls_allow_invalid_certs: true,
     }, false],
   ];
-  for (const tls of ["implicit", "starttls"] as const) {
-    for (const [what, certificate, over, accepted] of cases) {
-      const { status, text, seen } = await leg(ground, certificate, tls, over);
-      const name = `${what}, ${tls}: ${text}`;
-      if (accepted) assert.equal(status, "OK", name);
-      else {
-        assert.equal(status, "NO", name);
-        assert.match(text, /^\[UNAVAILABLE\]/, name);
-        assert.equal(seen, 0, `${name}: credentials went out`);
-      }
+  // Each has a backend of its own, and an account on it.
+  await using backends = new AsyncDisposableStack();
+  const legs = cases.flatMap(([what, certificate, over, accepted], i) =>
+    (["implicit", "starttls"] as const).map((tls) => {
+      const name = `${tls}-${i}`;
+      const old = backends.use(new FakeImapBackend({ name, tls, certificate }));
+      return {
+        what,
+        name,
+        old,
+        accepted,
+        at: destination(old.port, tls, over),
+      };
+    })
+  );
+  await using proxy = await Mailferry.start({
+    ground,
+    mappings: Object.fromEntries(legs.map(({ name }) => [name, name])),
+    config: {
+      routing: { default_destination: legs[0]!.name },
+      destination: Object.fromEntries(legs.map(({ name, at }) => [name, at])),
+    },
+  });
+  for (const { what, name, old, accepted } of legs) {
+    using client = await ImapClient.tls(proxy.listener("imaps"), proxy.ca);
+    const { status, text } = await client.transact(login(name));
+    const how = `${what}, ${name}: ${text}`;
+    if (accepted) {
+      assert.equal(status, "OK", how);
+      assert.equal((await client.transact("NOOP")).text, `NOOP ${name}`);
+    } else {
+      assert.equal(status, "NO", how);
+      assert.match(text, /^\[UNAVAILABLE\]/, how);
+      const seen = old.connections.flatMap(({ credentials }) => credentials);
+      assert.equal(seen.length, 0, `${how}: credentials went out`);
     }
   }
 });

@@ -95,7 +95,7 @@ export class Nginx implements AsyncDisposable {
     return Deno.readFile(`${this.folder}/files/uploads/${name}`);
   }
 
-  /** The requests in its log, oldest first. */
+  /** The requests that are in its log by now, oldest first. */
   served(): Served[] {
     const lines = readText(`${this.folder}/access.log`).split("\n");
     return lines.slice(0, -1).map((line) => {
@@ -112,6 +112,15 @@ export class Nginx implements AsyncDisposable {
         xForwardedFor: xff!,
       };
     });
+  }
+
+  /** Wait until so many requests are in its log, and answer all: it writes of each behind its answer. */
+  async requests(count: number): Promise<Served[]> {
+    await until(
+      `${count} requests in the log of nginx`,
+      () => this.served().length >= count,
+    );
+    return this.served();
   }
 
   /** Wait for a request that `matches`. */

@@ -1,5 +1,5 @@
 /** A stage with a runtime socket at each level and a state folder, whose proxy can be started anew. */
-import { ask } from "./runtime_client.ts";
+import { ask, RuntimeClient } from "./runtime_client.ts";
 import type { Table } from "./proxy_config.ts";
 import { Stage, type StageOptions } from "./stage.ts";
 
@@ -34,6 +34,11 @@ export class RuntimeStage implements AsyncDisposable {
   /** One line given to a socket. */
   ask(line: string, level: "operator" | "admin" = "admin"): Promise<string> {
     return ask(`${this.folder}/${level}.sock`, `${line}\n`);
+  }
+
+  /** A connection to the socket of the level admin. */
+  connect(): Promise<RuntimeClient> {
+    return RuntimeClient.connect(`${this.folder}/admin.sock`);
   }
 
   /** What is set at run time. */
