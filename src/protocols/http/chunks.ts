@@ -4,7 +4,6 @@ import { HttpFault } from "./fault.ts";
 import { parseFields } from "./fields.ts";
 import { readSection } from "./head_reader.ts";
 import { CR, LF, octetsOf, sectionText } from "./octets.ts";
-import { kindOf } from "./hop_fields.ts";
 
 /** Longest line of a chunk's size and extensions, its CRLF not counted. */
 const LINE_LIMIT = 4096;
@@ -142,14 +141,14 @@ export async function readTrailers(
 ): Promise<Uint8Array> {
   const bytes = await readSection(reader, limit, faultStatus, faultStatus);
   if (bytes.length === 2) return bytes;
-  const { lines } = parseFields(
+  const { lines, kinds } = parseFields(
     sectionText(bytes, faultStatus),
     0,
     faultStatus,
   );
   let text = "";
-  for (const { name, value } of lines) {
-    if (kindOf(name).mayTrail) text += `${name}: ${value}\r\n`;
+  for (const [i, { name, value }] of lines.entries()) {
+    if (kinds[i]!.mayTrail) text += `${name}: ${value}\r\n`;
   }
   return octetsOf(`${text}\r\n`);
 }

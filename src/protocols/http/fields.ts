@@ -1,5 +1,6 @@
 /** Field lines (RFC 9112 5), one character for each octet. */
 import { HttpFault } from "./fault.ts";
+import { type FieldKind, kindOf } from "./hop_fields.ts";
 import { tokenEnd, withoutSpace } from "./octets.ts";
 
 const COLON = 58;
@@ -15,6 +16,8 @@ export interface Field {
 
 /** The fields of a head, in their order. Names are asked for in lower case. */
 export class Fields {
+  /** What there is to know of each of `lines` by its name. */
+  readonly kinds: readonly FieldKind[];
   #connection: readonly string[] | null = null;
 
   /** `text` has them as they came, each line from its place in `starts`; the last place is their end. */
@@ -22,7 +25,9 @@ export class Fields {
     readonly lines: readonly Field[],
     private readonly text = "",
     private readonly starts: readonly number[] = [],
-  ) {}
+  ) {
+    this.kinds = lines.map(({ name }) => kindOf(name));
+  }
 
   /** What Connection lists, as `tokens` gives it. */
   get connection(): readonly string[] {
@@ -46,21 +51,20 @@ export class Fields {
 
   all(name: string): readonly string[] {
     let values: string[] | undefined;
-    for (const field of this.lines) {
-      if (isNamed(field, name)) (values ??= []).push(field.value);
+    for (let i = 0; i < this.kinds.length; i++) {
+      if (this.kinds[i]!.lower !== name) continue;
+      (values ??= []).push(this.lines[i]!.value);
     }
     return values ?? NONE;
   }
 
   first(name: string): string | undefined {
-    for (const field of this.lines) {
-      if (isNamed(field, name)) return field.value;
-    }
-    return undefined;
+    const at = this.kinds.findIndex(({ lower }) => lower === name);
+    return this.lines[at]?.value;
   }
 
   has(name: string): boolean {
-    return this.first(name) !== undefined;
+    return this.kinds.some(({ lower }) => lower === name);
   }
 
   /** The elements of a list over all its lines (RFC 9110 5.6.1), in lower case, without empty ones. */
@@ -71,11 +75,6 @@ export class Fields {
     if (list !== "" && !list.includes(",")) return [list];
     return elements(list).filter((element) => element !== "");
   }
-}
-
-function isNamed(field: Field, name: string): boolean {
-  return field.name.length === name.length &&
-    field.name.toLowerCase() === name;
 }
 
 /** What stands between the commas, without white space around it, empty ones included. */

@@ -106,10 +106,10 @@ function passedOn(
   let text = "";
   // Where lines begin that go on as they came, which nearly all do; they are taken together.
   let run = -1;
-  const { lines } = fields;
+  const { lines, kinds } = fields;
   for (let i = 0; i < lines.length; i++) {
     const { name, value } = lines[i]!;
-    const kind = kindOf(name);
+    const kind = kinds[i]!;
     const { judged } = kind;
     const isFraming = judged === left?.name;
     const isKept = isFraming ||

@@ -64,7 +64,7 @@ export function lengthSaid(fields: Fields): number | null {
 
 /** RFC 9110 8.6: one number; the same one several times counts as one. */
 function oneLength(lines: readonly string[], status: number): number {
-  if (lines.length === 1 && LENGTH.test(lines[0]!)) {
+  if (lines.length === 1 && !lines[0]!.includes(",")) {
     return lengthOf(lines[0]!, status);
   }
   const [first, ...others] = elements(lines.join(","))

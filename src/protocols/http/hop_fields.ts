@@ -49,6 +49,8 @@ const ODD = /[^a-z0-9-]/g;
 
 /** What there is to know of a field by its name. */
 export interface FieldKind {
+  /** The name in lower case. */
+  readonly lower: string;
   /**
    * The name by which it is judged. A gateway interface such as CGI makes one character of "-", "_" and
    * others, so names that differ only in these count as the same.
@@ -85,6 +87,7 @@ function judge(name: string): FieldKind {
   const isForwarding = judged === "forwarded" || judged === "x-real-ip" ||
     judged.startsWith("x-forwarded-");
   return {
+    lower,
     judged,
     isSpelt: lower === judged,
     isHopByHop: HOP_BY_HOP.has(judged),

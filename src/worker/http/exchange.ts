@@ -27,7 +27,7 @@ import {
 import type { Ground } from "./ground.ts";
 import { RequestSender } from "./request_sender.ts";
 import { type FinalHead, finalHead, Unanswered } from "./response_head.ts";
-import { accountOf, ruleFor, type Target, targetOf } from "./routing.ts";
+import { ruleFor, type Target, targetOf } from "./routing.ts";
 
 const CHUNKED = { kind: "chunked" } as const;
 
@@ -79,13 +79,17 @@ export class Exchange {
     const { core, session, watch } = this.ground;
     const { attempt } = this;
     session.attempt = attempt;
-    watch.begin();
     let head: FinalHead;
     try {
-      const target = await this.#target();
+      let target = this.#target();
+      if (target instanceof Promise) {
+        watch.begin();
+        target = await target;
+      }
       this.#aim(target.leg);
       head = await this.#ask(target);
-      await this.#judge(head, target);
+      const refusal = this.#judge(head, target);
+      if (refusal !== null) await refusal;
       attempt.check();
     } catch (error) {
       attempt.check();
@@ -118,9 +122,9 @@ export class Exchange {
     rule: HttpRoute,
     body: Uint8Array | null,
   ): Target | Promise<Target> {
-    const { core, session } = this.ground;
+    const { core, session, caller } = this.ground;
     const { request, attempt } = this;
-    const account = accountOf(core, rule, request, body);
+    const account = caller.account(core, rule, request, body);
     this.#isAnonymous = account === null && rule.extract !== null;
     return targetOf(core, session, attempt, rule, request, account);
   }
@@ -138,7 +142,7 @@ export class Exchange {
   }
 
   async #ask({ leg, account }: Target): Promise<FinalHead> {
-    const { core, session, upstream } = this.ground;
+    const { core, session, upstream, watch } = this.ground;
     const { attempt } = this;
     const kept = upstream.reuse(leg);
     const first = this.#sender.first(leg);
@@ -153,6 +157,7 @@ export class Exchange {
         if (!isAgain) throw error;
       }
     }
+    watch.begin();
     return await throughBreaker(core, session, attempt, leg, async () => {
       await connect(core, session, attempt, leg);
       upstream.take(leg, attempt.leg!);
@@ -169,7 +174,7 @@ export class Exchange {
     first: Uint8Array,
   ): Promise<FinalHead> {
     this.ground.session.stage = "bridge";
-    await this.#sender.send(connection, first);
+    this.#sender.send(connection, first);
     const { expects } = this.#sender;
     try {
       return await finalHead(this.ground, connection, this.request, expects);

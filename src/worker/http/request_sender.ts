@@ -95,20 +95,18 @@ export class RequestSender {
     return first;
   }
 
-  /** Send `first`, and have the rest sent as it comes. */
-  async send(connection: BackendLeg, first: Uint8Array): Promise<void> {
+  /** Have `first` sent, and the rest as it comes. */
+  send(connection: BackendLeg, first: Uint8Array): void {
     const isAll = this.#body.done && this.#framing.kind !== "chunked";
     if (isAll) this.#allSent();
-    try {
-      await writeAll(connection.stream, first);
-    } catch {
-      // It may have answered before it stopped reading.
-    }
-    if (!isAll && !this.#sending) void this.#sendRest(connection);
+    // A backend that takes no more may have answered before.
+    const sent = writeAll(connection.stream, first).catch(() => {});
+    if (isAll || this.#sending) return;
+    this.#sending = true;
+    void sent.then(() => this.#sendRest(connection));
   }
 
   async #sendRest(connection: BackendLeg): Promise<void> {
-    this.#sending = true;
     const { session, http, watch } = this.ground;
     watch.end();
     const { leg: { reader }, flow } = session;
