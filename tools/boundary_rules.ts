@@ -13,7 +13,7 @@ const SHARED = ["port", "config", "observe"];
  */
 const MAY_IMPORT: Record<string, string[] | "*"> = {
   port: [],
-  config: [],
+  config: ["net"],
   observe: [],
   net: [],
   pki: ["net"],

@@ -14,7 +14,7 @@ import { IMPORT_RESULTS, type ImportReport } from "../control/api_bulk.ts";
 import type { MoveAnswer } from "../control/api_moves.ts";
 import type { ClusterSessions, ClusterView } from "../control/api_cluster.ts";
 import type { AuditRecord } from "../control/audit_log.ts";
-import type { AuthorityView } from "../pki/authority.ts";
+import type { AuthorityView } from "../pki/local.ts";
 import { PROTOCOLS } from "../config/protocols.ts";
 import { MOVE_RESULTS } from "../observe/metric_names.ts";
 import type { Parameter } from "./route.ts";

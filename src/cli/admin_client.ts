@@ -1,14 +1,14 @@
 /** One request to the management API. */
-import "reflect-metadata";
-import {
-  SubjectAlternativeNameExtension,
-  X509Certificate,
-} from "@peculiar/x509";
 import { type ByteStream, writeAll } from "../net/byte_stream.ts";
 import { formatEndpoint, isAddress } from "../net/address.ts";
 import { close } from "../net/bridge.ts";
 import { dial } from "../net/dial.ts";
-import { sha256Of } from "../pki/certificates.ts";
+import {
+  alternativeNames,
+  certificateDer,
+  readCertificate,
+  sha256Of,
+} from "../net/x509.ts";
 import type { LegSnapshot, LegTrust } from "../port/snapshot.ts";
 import type { AdminTarget } from "./admin_target.ts";
 import { type HttpAnswer, readAnswer, textOf } from "./http_answer.ts";
@@ -177,10 +177,11 @@ export function trusts(
     ? []
     : [{ kind: "store", serverName: "localhost", caCerts: [rootPem] }];
   if (certPem !== undefined) {
-    const certificate = new X509Certificate(certPem);
-    const sha256 = sha256Of(certificate);
-    const names = certificate.getExtension(SubjectAlternativeNameExtension)
-      ?.names.toJSON().map(({ value }) => value) ?? [];
+    const der = certificateDer(certPem);
+    const sha256 = sha256Of(der);
+    const names = alternativeNames(readCertificate(der))
+      .filter(({ type }) => type === "dns" || type === "ip")
+      .map(({ value }) => value);
     return [
       { kind: "pin", serverName: anyName, sha256 },
       // Any label satisfies a wildcard.

@@ -4,8 +4,7 @@ import { parseEndpoint } from "../config/scalars.ts";
 import type { Env } from "../config/environment.ts";
 import { whyUnreadable } from "../config/named_files.ts";
 import { ROLES } from "../config/tokens.ts";
-import { AUTHORITY_FILE } from "../pki/authority.ts";
-import { rootIn } from "../pki/kept_authority.ts";
+import { AUTHORITY_FILE, rootIn } from "../pki/local.ts";
 import { CtlError, exits, type TextIo } from "./io.ts";
 
 export interface AdminTarget {

@@ -1,14 +1,7 @@
-/** The command line (spec section 1). */
+/** The command line (spec section 1). Each command loads its own part, since to load all takes longer than most. */
 import manifest from "../../deno.json" with { type: "json" };
-import { configPathOf, processEnv } from "../config/environment.ts";
-import { configJsonSchema } from "../config/schema.ts";
 import { emptyDefaultStore } from "../net/trust_roots.ts";
-import { check } from "./check.ts";
-import { runCtl } from "./ctl.ts";
-import { processIo } from "./io.ts";
-import { EXIT_USAGE, serve } from "./serve.ts";
-import { runTrust } from "./trust.ts";
-import { processHost } from "./trust_store.ts";
+import { exits, processIo } from "./io.ts";
 
 const USAGE =
   `usage: mailferry [run] [--resume] CONFIG   serve; with --resume what was in force last
@@ -42,18 +35,15 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     case "-h":
       return tell(USAGE);
     case "ctl":
-      return await runCtl(rest, processEnv, processIo);
+      return await ctl(rest);
     case "config":
       return rest.join(" ") === "schema"
-        ? tell(`${JSON.stringify(configJsonSchema(), null, 2)}\n`)
+        ? await schema()
         : misused("config has one command: schema");
     case "trust":
-      return await runTrust(rest, processEnv, processIo, processHost);
+      return await trust(rest);
     case "check":
-      return await withConfig(
-        rest.filter((arg) => arg !== "--probe"),
-        (path) => check(path, rest.includes("--probe")),
-      );
+      return await check(rest);
     case "demo":
       return await demo(rest);
     case "run":
@@ -61,6 +51,32 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     default:
       return await run(args);
   }
+}
+
+async function ctl(args: readonly string[]): Promise<number> {
+  const { runCtl } = await import("./ctl.ts");
+  return await runCtl(args, await environment(), processIo);
+}
+
+async function schema(): Promise<number> {
+  const { configJsonSchema } = await import("../config/schema.ts");
+  return tell(`${JSON.stringify(configJsonSchema(), null, 2)}\n`);
+}
+
+async function trust(args: readonly string[]): Promise<number> {
+  const { runTrust } = await import("./trust.ts");
+  const { processHost } = await import("./trust_store.ts");
+  return await runTrust(args, await environment(), processIo, processHost);
+}
+
+async function check(args: readonly string[]): Promise<number> {
+  return await withConfig(
+    args.filter((arg) => arg !== "--probe"),
+    async (path) => {
+      const { check } = await import("./check.ts");
+      return await check(path, args.includes("--probe"));
+    },
+  );
 }
 
 /** Options stand anywhere. */
@@ -73,11 +89,13 @@ async function run(args: readonly string[]): Promise<number> {
   }
   return await withConfig(
     rest.filter((arg) => arg !== "--resume"),
-    (path) =>
-      serve(path, {
+    async (path) => {
+      const { serve } = await import("./serve.ts");
+      return await serve(path, {
         resume: rest.includes("--resume"),
         ...takeover === undefined ? {} : { takeover },
-      }),
+      });
+    },
   );
 }
 
@@ -88,17 +106,24 @@ async function withConfig(
   const unknown = args.find((arg) => arg.startsWith("-"));
   if (unknown !== undefined) return misused(`unknown option ${unknown}`);
   if (args.length > 1) return misused(`unexpected argument ${args[1]}`);
+  const { configPathOf, processEnv } = await import(
+    "../config/environment.ts"
+  );
   const path = configPathOf(args[0], processEnv);
   if (path === undefined) return misused("no configuration file is named");
   return await act(path);
 }
 
-/** Loaded only when asked for: the demonstration's servers are no part of serving. */
 async function demo(args: readonly string[]): Promise<number> {
   const unknown = args.find((arg) => arg !== "--check");
   if (unknown !== undefined) return misused(`unexpected argument ${unknown}`);
   const { runDemo } = await import("../demo/demo.ts");
   return await runDemo({ check: args.includes("--check") });
+}
+
+async function environment() {
+  const { processEnv } = await import("../config/environment.ts");
+  return processEnv;
 }
 
 function tell(text: string): number {
@@ -108,5 +133,5 @@ function tell(text: string): number {
 
 function misused(reason: string): number {
   processIo.err(`mailferry: ${reason}\n${USAGE}`);
-  return EXIT_USAGE;
+  return exits.usage;
 }

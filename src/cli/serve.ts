@@ -11,7 +11,6 @@ import { StoreError } from "../store/store.ts";
 import { processIo } from "./io.ts";
 
 const EXIT_FAILED = 1;
-export const EXIT_USAGE = 2;
 
 /** Serve a configuration file until a signal ends it. */
 export async function serve(

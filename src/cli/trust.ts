@@ -1,10 +1,9 @@
 /** `mailferry trust`: have this host, or others, trust the root of the proxy's own authority. */
-import "reflect-metadata";
-import { X509Certificate } from "@peculiar/x509";
 import { configPathOf, type Env } from "../config/environment.ts";
 import { readTrustRoots } from "../net/trust_roots.ts";
-import { sha256Of } from "../pki/certificates.ts";
-import { rootIn } from "../pki/kept_authority.ts";
+import { certificateDer, readCertificate, sha256Of } from "../net/x509.ts";
+import { commonNames } from "../net/x509_names.ts";
+import { rootIn } from "../pki/local.ts";
 import { request } from "./admin_client.ts";
 import {
   type AdminTarget,
@@ -143,12 +142,13 @@ function rootOf(text: string, where: string): string {
 }
 
 function describe(pem: string): Root {
-  const certificate = new X509Certificate(pem);
-  const sha256 = sha256Of(certificate);
+  const der = certificateDer(pem);
+  const { subject, notAfter } = readCertificate(der);
+  const sha256 = sha256Of(der);
   return {
     pem,
-    commonName: certificate.subjectName.getField("CN")[0] ?? "",
-    notAfter: certificate.notAfter,
+    commonName: commonNames(subject)[0] ?? "",
+    notAfter,
     sha256,
     fileName: `mailferry-${sha256.slice(0, 12)}.crt`,
   };

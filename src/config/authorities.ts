@@ -1,7 +1,12 @@
 /** Reads the authorities that a destination's certificate may be signed by. */
-import "reflect-metadata";
-import { X509Certificate } from "@peculiar/x509";
-import { CertificateError, PEM_CERTIFICATE } from "./certificate.ts";
+import { DerError } from "../net/der.ts";
+import {
+  certificateDer,
+  PEM_CERTIFICATE,
+  readCertificate,
+} from "../net/x509.ts";
+import { nameText } from "../net/x509_names.ts";
+import { CertificateError } from "./certificate.ts";
 
 export interface AuthorityEntry {
   readonly pem: string;
@@ -19,9 +24,12 @@ export function readAuthorities(bundle: string): AuthorityEntry[] {
   }
   return pems.map((pem, index) => {
     try {
-      const { subject, notBefore, notAfter } = new X509Certificate(pem);
-      return { pem, name: subject, notBefore, notAfter };
-    } catch {
+      const { subject, notBefore, notAfter } = readCertificate(
+        certificateDer(pem),
+      );
+      return { pem, name: nameText(subject), notBefore, notAfter };
+    } catch (error) {
+      if (!(error instanceof DerError)) throw error;
       throw new CertificateError(
         "cert",
         `certificate ${index + 1} of the file cannot be read`,

@@ -1,11 +1,15 @@
 /** Reads a certificate with its key, and says what is wrong with the pair. */
-import "reflect-metadata";
-import {
-  SubjectAlternativeNameExtension,
-  X509Certificate,
-} from "@peculiar/x509";
 import { Buffer } from "node:buffer";
 import { createPrivateKey, createPublicKey } from "node:crypto";
+import { DerError } from "../net/der.ts";
+import {
+  alternativeNames,
+  type Certificate,
+  certificateDer,
+  PEM_CERTIFICATE,
+  readCertificate,
+} from "../net/x509.ts";
+import { commonNames } from "../net/x509_names.ts";
 
 /** What is wrong, and with which of the two files. Never holds anything of the key. */
 export class CertificateError extends Error {
@@ -22,13 +26,11 @@ export interface CertificatePair {
   readonly notAfter: Date;
 }
 
-/** Each certificate of a PEM text. */
-export const PEM_CERTIFICATE =
-  /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;
-
 /** Check that `certPem` is a chain whose first certificate belongs to `keyPem`. Throws CertificateError. */
 export function readPair(certPem: string, keyPem: string): CertificatePair {
-  const chain = (certPem.match(PEM_CERTIFICATE) ?? []).map(parseCertificate);
+  const chain = (certPem.match(PEM_CERTIFICATE) ?? []).map((pem, index) =>
+    undamaged(index, () => readCertificate(certificateDer(pem)))
+  );
   const leaf = chain[0];
   if (leaf === undefined) {
     throw new CertificateError("cert", "has no PEM certificate");
@@ -43,16 +45,17 @@ export function readPair(certPem: string, keyPem: string): CertificatePair {
     );
   }
   return {
-    names: namesOf(leaf),
+    names: undamaged(0, () => namesOf(leaf)),
     notBefore: leaf.notBefore,
     notAfter: leaf.notAfter,
   };
 }
 
-function parseCertificate(pem: string, index: number): X509Certificate {
+function undamaged<T>(index: number, read: () => T): T {
   try {
-    return new X509Certificate(pem);
-  } catch {
+    return read();
+  } catch (error) {
+    if (!(error instanceof DerError)) throw error;
     throw new CertificateError(
       "cert",
       `cannot be read: certificate ${index + 1} of its chain is damaged`,
@@ -79,17 +82,14 @@ function publicHalf(keyPem: string): Uint8Array {
   }
 }
 
-function belongs(certificate: X509Certificate, spki: Uint8Array): boolean {
-  return Buffer.from(certificate.publicKey.rawData).equals(spki);
+function belongs({ publicKey }: Certificate, spki: Uint8Array): boolean {
+  return Buffer.compare(publicKey.whole, spki) === 0;
 }
 
-function namesOf(certificate: X509Certificate): string[] {
-  const alternative = certificate.getExtension(SubjectAlternativeNameExtension);
-  const names = (alternative?.names.toJSON() ?? [])
-    .filter((name) => name.type === "dns").map((name) => name.value);
+function namesOf(certificate: Certificate): string[] {
+  const names = alternativeNames(certificate)
+    .filter(({ type }) => type === "dns").map(({ value }) => value);
   // RFC 6125 6.4.4: the common name counts only where there are no alternative names.
-  const found = names.length > 0
-    ? names
-    : certificate.subjectName.getField("CN");
+  const found = names.length > 0 ? names : commonNames(certificate.subject);
   return [...new Set(found.map((name) => name.toLowerCase()))];
 }

@@ -5,7 +5,7 @@ import type { BulkControl } from "./api_bulk.ts";
 import type { MoveControl } from "./api_moves.ts";
 import type { OverrideControl } from "./api_overrides.ts";
 import type { TableControl } from "./api_tables.ts";
-import type { AuthorityView } from "../pki/authority.ts";
+import type { AuthorityView } from "../pki/local.ts";
 import type { MetricView } from "../observe/metrics.ts";
 import type { EndReason, SessionStage } from "../port/messages.ts";
 import type { ProtocolName } from "../port/snapshot.ts";

@@ -7,7 +7,7 @@ import {
 import type { Config } from "../config/schema.ts";
 import { formatEndpoint } from "../net/address.ts";
 import type { MetricView } from "../observe/metrics.ts";
-import type { AuthorityView } from "../pki/authority.ts";
+import type { AuthorityView } from "../pki/local.ts";
 import { legName } from "../port/leg_name.ts";
 import type { EndReason } from "../port/messages.ts";
 import type { Refused, Resolution } from "../route/resolver.ts";

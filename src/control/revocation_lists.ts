@@ -1,7 +1,4 @@
 /** Reads certificate revocation lists (RFC 5280 section 5) into what workers look certificates up in. */
-// The x509 library needs it before its own first line.
-import "reflect-metadata";
-import { type Extension, X509Certificate, X509Crl } from "@peculiar/x509";
 import { Buffer } from "node:buffer";
 import { createPublicKey, verify } from "node:crypto";
 import type { RevocationFile } from "../config/resources.ts";
@@ -12,9 +9,19 @@ import {
   elements,
   magnitude,
   numbered,
+  oidText,
   readElement,
   TAG,
 } from "../net/der.ts";
+import {
+  type Certificate,
+  certificateDer,
+  type Extension,
+  readCertificate,
+  readExtensions,
+  readTime,
+} from "../net/x509.ts";
+import { nameText } from "../net/x509_names.ts";
 import type { RevocationList } from "../port/snapshot.ts";
 
 /** A file of lists cannot be used; the message says why. */
@@ -43,7 +50,9 @@ export function readRevocationLists(
   if (encoded.length === 0) {
     throw new RevocationError("has no certificate revocation list");
   }
-  const signers = authorities.map((pem) => new X509Certificate(pem));
+  const signers = authorities.map((pem) =>
+    readCertificate(certificateDer(pem))
+  );
   const warnings: string[] = [];
   const lists = encoded.map((der, index) => {
     try {
@@ -68,89 +77,91 @@ function fromPem(file: Uint8Array): Uint8Array[] {
 
 function readList(
   der: Uint8Array,
-  signers: readonly X509Certificate[],
+  signers: readonly Certificate[],
   now: number,
   warnings: string[],
 ): RevocationList {
   const [signed, algorithm, signature] = childrenOf(readElement(der));
-  const fields = childrenOf(signed);
-  const at = placeOfEntries(fields);
-  const entries = fields[at]?.tag === TAG.sequence ? fields[at] : undefined;
-  // The library would make several objects of each entry, and refuses very many.
-  const head = new X509Crl(sequence([
-    sequence(fields.filter((field) => field !== entries).map((f) => f.whole)),
-    algorithm!.whole,
-    signature!.whole,
-  ]));
-  const { issuer, nextUpdate } = head;
-  const signer = checkSignature(head, signed!.whole, signers);
-  if (!signer) {
+  const { issuer, issued, due, entries, extensions } = readSigned(signed);
+  const name = nameText(issuer);
+  const named = signers.filter(({ subject }) =>
+    Buffer.compare(subject.whole, issuer.whole) === 0
+  );
+  if (named.length === 0) {
     warnings.push(
-      `the signature of the list of ${issuer} is not checked: none of the authorities has its name`,
+      `the signature of the list of ${name} is not checked: none of the authorities has its name`,
     );
-  }
-  if (nextUpdate && nextUpdate.getTime() < now) {
+  } else if (
+    !named.some((signer) => isSigned(signer, signed!, algorithm, signature!))
+  ) throw new RevocationError(`is not signed by ${name}`);
+  if (due && due.getTime() < now) {
     warnings.push(
-      `the list of ${issuer} ran out on ${
-        nextUpdate.toISOString().slice(0, 10)
+      `the list of ${name} ran out on ${
+        due.toISOString().slice(0, 10)
       }: what was revoked later is not known`,
     );
   }
   return {
-    issuer: new Uint8Array(head.issuerName.toArrayBuffer()).toHex(),
-    issued: head.thisUpdate.getTime(),
-    ...(nextUpdate && { due: nextUpdate.getTime() }),
+    issuer: issuer.whole.toHex(),
+    issued: issued.getTime(),
+    ...(due && { due: due.getTime() }),
     serials: entries ? serialsOf(entries) : new Map(),
-    points: pointsOf(head.extensions),
+    points: pointsOf(extensions),
   };
 }
 
-/** Behind version, signature, issuer, thisUpdate and nextUpdate, of which the first and the last may be absent. */
-function placeOfEntries(fields: readonly DerElement[]): number {
-  let at = fields[0]?.tag === TAG.integer ? 4 : 3;
-  const tag = fields[at]?.tag;
-  if (tag === TAG.utcTime || tag === TAG.generalizedTime) at++;
-  return at;
+/** RFC 5280 section 5.1.2: version, nextUpdate, entries and extensions may be absent. */
+function readSigned(signed: DerElement | undefined) {
+  const fields = childrenOf(signed);
+  const isTime = (field: DerElement | undefined) =>
+    field?.tag === TAG.utcTime || field?.tag === TAG.generalizedTime;
+  const at = fields[0]?.tag === TAG.integer ? 2 : 1;
+  const [issuer, thisUpdate, ...rest] = fields.slice(at);
+  const due = isTime(rest[0]) ? readTime(rest.shift()!) : undefined;
+  const entries = rest[0]?.tag === TAG.sequence ? rest.shift() : undefined;
+  return {
+    issuer: issuer!,
+    issued: readTime(thisUpdate!),
+    due,
+    entries,
+    extensions: readExtensions(rest.find(({ tag }) => tag === numbered(0))),
+  };
 }
 
-function sequence(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const content = Buffer.concat(parts);
-  const length = Buffer.alloc(4);
-  length.writeUInt32BE(content.length);
-  return new Uint8Array(
-    Buffer.concat([Uint8Array.of(TAG.sequence, 0x84), length, content]),
-  );
-}
+/** Hashes of signature algorithms (RFC 3279, 4055, 5758 and 8410); null where the algorithm has its own. */
+const HASHES = new Map<string, string | null>([
+  ["1.2.840.113549.1.1.5", "sha1"],
+  ["1.2.840.113549.1.1.11", "sha256"],
+  ["1.2.840.113549.1.1.12", "sha384"],
+  ["1.2.840.113549.1.1.13", "sha512"],
+  ["1.2.840.10045.4.1", "sha1"],
+  ["1.2.840.10045.4.3.2", "sha256"],
+  ["1.2.840.10045.4.3.3", "sha384"],
+  ["1.2.840.10045.4.3.4", "sha512"],
+  ["1.3.101.112", null],
+  ["1.3.101.113", null],
+]);
 
-/** Whether one of the authorities signed; false where none has the issuer's name. Throws where one has, and did not. */
-function checkSignature(
-  head: X509Crl,
-  signed: Uint8Array,
-  signers: readonly X509Certificate[],
+/** False also where the algorithm is not known here. */
+function isSigned(
+  { publicKey }: Certificate,
+  signed: DerElement,
+  algorithm: DerElement | undefined,
+  signature: DerElement,
 ): boolean {
-  const name = Buffer.from(head.issuerName.toArrayBuffer());
-  const named = signers.filter((signer) =>
-    name.equals(Buffer.from(signer.subjectName.toArrayBuffer()))
-  );
-  if (named.length === 0) return false;
-  // "SHA-256" and the like; absent where the algorithm has a hash of its own.
-  const hash = (head.signatureAlgorithm as { hash?: { name: string } }).hash
-    ?.name.replace("-", "").toLowerCase();
-  const signature = Buffer.from(head.signature);
-  const good = named.some(({ publicKey }) => {
-    const key = createPublicKey({
-      key: Buffer.from(publicKey.rawData),
-      format: "der",
-      type: "spki",
-    });
-    try {
-      return verify(hash ?? null, signed, key, signature);
-    } catch {
-      return false;
-    }
+  const hash = HASHES.get(oidText(childrenOf(algorithm)[0]));
+  if (hash === undefined) return false;
+  const key = createPublicKey({
+    key: Buffer.from(publicKey.whole),
+    format: "der",
+    type: "spki",
   });
-  if (!good) throw new RevocationError(`is not signed by ${head.issuer}`);
-  return true;
+  try {
+    // A BIT STRING begins with the number of bits that it is short of whole octets.
+    return verify(hash, signed.whole, key, signature.content.subarray(1));
+  } catch {
+    return false;
+  }
 }
 
 function serialsOf(entries: DerElement): Map<number, Uint8Array> {
@@ -179,12 +190,11 @@ function serialsOf(entries: DerElement): Map<number, Uint8Array> {
  */
 function pointsOf(extensions: readonly Extension[]): Uint8Array[] {
   const points: Uint8Array[] = [];
-  for (const { type, critical, value } of extensions) {
-    if (type === ISSUING_POINT) {
-      points.push(...issuingPoints(new Uint8Array(value)));
-    } else if (critical) {
+  for (const { oid, isCritical, value } of extensions) {
+    if (oid === ISSUING_POINT) points.push(...issuingPoints(value));
+    else if (isCritical) {
       throw new RevocationError(
-        `has a critical extension that is not known here (${type}): a complete list is needed`,
+        `has a critical extension that is not known here (${oid}): a complete list is needed`,
       );
     }
   }

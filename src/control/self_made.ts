@@ -2,13 +2,14 @@ import type { Resources } from "../config/resources.ts";
 import { parseEndpoint } from "../config/scalars.ts";
 import type { Config } from "../config/schema.ts";
 import type { Log } from "../observe/log.ts";
+import type { LocalAuthority } from "../pki/authority.ts";
 import {
   AuthorityError,
   type AuthorityView,
+  DAY,
   LOCAL,
-  LocalAuthority,
-} from "../pki/authority.ts";
-import { DAY, type PemPair } from "../pki/certificates.ts";
+  type PemPair,
+} from "../pki/local.ts";
 import { ControlError } from "./api.ts";
 import type { StateDir } from "./state_dir.ts";
 
@@ -26,31 +27,21 @@ export interface SelfMadeCertificates {
 
 /** Certificates for what has none configured, signed by the local authority of this installation. */
 export class SelfMade {
-  readonly #authority: LocalAuthority;
+  #authority: Promise<LocalAuthority> | undefined;
   readonly #made = new Map<string, PemPair>();
   #timer: ReturnType<typeof setInterval> | undefined;
 
   constructor(
-    state: Pick<StateDir, "path" | "read" | "write">,
-    log: Pick<Log, "info" | "warn">,
+    private readonly state: Pick<StateDir, "path" | "read" | "write">,
+    private readonly log: Pick<Log, "info" | "warn">,
     private readonly now: () => Date = () => new Date(),
-  ) {
-    this.#authority = new LocalAuthority(state, {
-      created(root, replaced) {
-        if (replaced) log.warn("authority_replaced", { root });
-        else log.info("authority_created", { root });
-        if (state.path === null) {
-          const reason =
-            "without server.state_dir there is another authority after a restart, which clients have to trust anew";
-          log.warn("authority_not_kept", { reason });
-        }
-      },
-    }, now);
-  }
+  ) {}
 
   /** The authority that the API knows by this name. Throws ControlError. */
   view(id: string): Promise<AuthorityView> {
-    if (id === LOCAL) return usable(this.#authority.view());
+    if (id === LOCAL) {
+      return usable(this.#signer().then((authority) => authority.view()));
+    }
     const unknown = "unknown certificate authority";
     return Promise.reject(new ControlError("unknown", unknown));
   }
@@ -70,13 +61,14 @@ export class SelfMade {
     const wanted = [listenerNames(config), adminNames(config)];
     const known = new Map(this.#made);
     this.#made.clear();
+    const authority = await this.#signer();
     const made: PemPair[] = [];
     for (const names of wanted) {
       const key = names.join(" ");
       const before = this.#made.get(key) ?? known.get(key);
       const pair = before && !this.#isDue(before)
         ? before
-        : await usable(this.#authority.issue(names));
+        : await usable(authority.issue(names));
       this.#made.set(key, pair);
       made.push(pair);
     }
@@ -97,6 +89,27 @@ export class SelfMade {
   /** True when one that is in use is to be renewed. */
   get isDue(): boolean {
     return [...this.#made.values()].some((pair) => this.#isDue(pair));
+  }
+
+  /** Loaded where something is to be signed, since that takes a while. */
+  #signer(): Promise<LocalAuthority> {
+    return this.#authority ??= this.#load();
+  }
+
+  async #load(): Promise<LocalAuthority> {
+    const { LocalAuthority } = await import("../pki/authority.ts");
+    const { state, log } = this;
+    return new LocalAuthority(state, {
+      created(root, replaced) {
+        if (replaced) log.warn("authority_replaced", { root });
+        else log.info("authority_created", { root });
+        if (state.path === null) {
+          const reason =
+            "without server.state_dir there is another authority after a restart, which clients have to trust anew";
+          log.warn("authority_not_kept", { reason });
+        }
+      },
+    }, this.now);
   }
 
   #isDue({ notAfter }: PemPair): boolean {

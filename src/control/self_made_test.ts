@@ -6,7 +6,7 @@ import {
 } from "@peculiar/x509";
 import { BASE, configOf, TOKEN } from "../config/testing.ts";
 import type { LoadedCertificate } from "../config/resources.ts";
-import { DAY } from "../pki/certificates.ts";
+import { DAY } from "../pki/local.ts";
 import { SelfMade } from "./self_made.ts";
 
 const START = new Date("2026-11-22T08:00:00Z");

@@ -1,9 +1,7 @@
 import {
   certificatePem,
-  DAY,
   issue,
   newKeys,
-  type PemPair,
   privateKeyPem,
   serverExtensions,
   validity,
@@ -16,12 +14,14 @@ import {
   readChain,
   writeChain,
 } from "./kept_authority.ts";
-
-/** The name by which the API knows the one authority there is. */
-export const LOCAL = "local";
-
-/** Where the authority is kept, in the state directory. */
-export const AUTHORITY_FILE = "authority.pem";
+import {
+  AUTHORITY_FILE,
+  AuthorityError,
+  type AuthorityView,
+  DAY,
+  LOCAL,
+  type PemPair,
+} from "./local.ts";
 
 /** Whoever trusts the root needs no other certificate for it, so keys of servers may be new every few days. */
 const SERVER_DAYS = 7;
@@ -35,22 +35,6 @@ export interface Keeper {
   read(name: string): Promise<string | null>;
   /** Whole or not at all, for nobody else to read. */
   write(name: string, text: string): Promise<void>;
-}
-
-/** What everybody may know of the authority. */
-export interface AuthorityView {
-  readonly id: string;
-  readonly name: string;
-  readonly root_common_name: string;
-  readonly intermediate_common_name: string;
-  /** PEM, as the next. */
-  readonly root_certificate: string;
-  readonly intermediate_certificate: string;
-}
-
-/** What is kept cannot be used; the message says what to do. */
-export class AuthorityError extends Error {
-  override readonly name = "AuthorityError";
 }
 
 export interface AuthorityEvents {

@@ -6,8 +6,8 @@ import {
   SubjectAlternativeNameExtension,
   X509Certificate,
 } from "@peculiar/x509";
-import { AUTHORITY_FILE, LocalAuthority } from "./authority.ts";
-import { DAY } from "./certificates.ts";
+import { LocalAuthority } from "./authority.ts";
+import { AUTHORITY_FILE, DAY } from "./local.ts";
 
 const START = new Date("2026-11-22T08:00:00Z");
 

@@ -14,8 +14,8 @@ import {
   X509Certificate,
   X509CertificateGenerator,
 } from "@peculiar/x509";
-import { createHash } from "node:crypto";
 import { isAddress } from "../net/address.ts";
+import { DAY } from "./local.ts";
 
 export const ALGORITHM = {
   name: "ECDSA",
@@ -23,17 +23,8 @@ export const ALGORITHM = {
   hash: "SHA-256",
 } as const;
 
-export const DAY = 86_400_000;
-
 /** Clocks of clients that are a little slow. */
 const BACKDATED = DAY;
-
-/** A certificate, or a chain with the server's own first, and its key. */
-export interface PemPair {
-  readonly certPem: string;
-  readonly keyPem: string;
-  readonly notAfter: Date;
-}
 
 /** A certificate and what it signs with. */
 export interface Issuer {
@@ -115,12 +106,6 @@ export async function issue(
       await AuthorityKeyIdentifierExtension.create(issuer.keys.publicKey),
     ],
   });
-}
-
-/** By which a certificate is known: lower-case hexadecimal. */
-export function sha256Of(certificate: X509Certificate): string {
-  return createHash("sha256")
-    .update(new Uint8Array(certificate.rawData)).digest("hex");
 }
 
 export function certificatePem(certificate: X509Certificate): string {

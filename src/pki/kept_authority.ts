@@ -3,9 +3,9 @@
 import "reflect-metadata";
 import {
   SubjectKeyIdentifierExtension,
-  X509Certificate,
   X509CertificateGenerator,
 } from "@peculiar/x509";
+import { PEM_CERTIFICATE } from "../net/x509.ts";
 import {
   ALGORITHM,
   authorityExtensions,
@@ -77,28 +77,11 @@ export async function writeChain(
   return (await Promise.all(parts)).join("");
 }
 
-const CERTIFICATE =
-  /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 const KEY = /-----BEGIN PRIVATE KEY-----[^-]+-----END PRIVATE KEY-----/g;
-
-/** The first certificate of a PEM text that is signed by itself; null where there is none. */
-export function rootIn(text: string): string | null {
-  const root = text.match(CERTIFICATE)?.find(isOwnIssuer);
-  return root === undefined ? null : `${root}\n`;
-}
-
-function isOwnIssuer(pem: string): boolean {
-  try {
-    const { subject, issuer } = new X509Certificate(pem);
-    return subject === issuer;
-  } catch {
-    return false;
-  }
-}
 
 /** Throws where it is not what `writeChain` wrote. */
 export async function readChain(text: string): Promise<Chain> {
-  const certificates = text.match(CERTIFICATE) ?? [];
+  const certificates = text.match(PEM_CERTIFICATE) ?? [];
   const keys = text.match(KEY) ?? [];
   if (certificates.length !== 2 || keys.length !== 2) {
     throw new Error("it has not two certificates with their keys");

@@ -6,12 +6,12 @@ import {
   certificatePem,
   commonName,
   newKeys,
-  type PemPair,
   privateKeyPem,
   serialNumber,
   serverExtensions,
   validity,
 } from "./certificates.ts";
+import type { PemPair } from "./local.ts";
 
 /** With the day that it is backdated, the most that Apple's clients accept of a server certificate. */
 const VALID_DAYS = 396;

@@ -3,14 +3,11 @@ import {
   type AuthorityEntry,
   readAuthorities,
 } from "../../config/authorities.ts";
-import {
-  CertificateError,
-  PEM_CERTIFICATE,
-  readPair,
-} from "../../config/certificate.ts";
+import { CertificateError, readPair } from "../../config/certificate.ts";
 import { datesFault } from "../../config/named_files.ts";
 import type { DestinationTrust } from "../../config/destination_trust.ts";
 import type { Json } from "../../config/document/json.ts";
+import { PEM_CERTIFICATE } from "../../net/x509.ts";
 import type { RevocationList } from "../../port/snapshot.ts";
 import { ControlError } from "../api.ts";
 import type { OverrideControl } from "../api_overrides.ts";
