@@ -2,12 +2,13 @@
 import assert from "node:assert/strict";
 import { Dovecot } from "../support/dovecot.ts";
 import { FakeImapBackend } from "../support/fake_imap_backend.ts";
-import { ImapClient, type Target } from "../support/imap_client.ts";
+import { ImapClient } from "../support/imap_client.ts";
 import { Mailferry } from "../support/mailferry.ts";
 import { Authority, type Certificate } from "../support/certs.ts";
 import { destination, Ground, type Table } from "../support/proxy_config.ts";
 import { needs } from "../support/requirements.ts";
 import { ALICE, login } from "../support/stage.ts";
+import type { Target } from "../support/wire_client.ts";
 
 /** Run openssl s_client against a listener; its output and whether the handshake succeeded. */
 async function handshake(

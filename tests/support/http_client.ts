@@ -9,10 +9,10 @@ import {
   type SeenBody,
   SeenFields,
 } from "./http_message.ts";
-import type { Target } from "./line_client.ts";
 import { PASSWORD } from "./proxy_config.ts";
 import { within } from "./wait.ts";
 import { Wire } from "./wire.ts";
+import { connect, type Target, WireClient } from "./wire_client.ts";
 
 export interface ResponseStart {
   readonly status: number;
@@ -66,24 +66,10 @@ export function bearer(claims: Readonly<Record<string, unknown>>): string {
   return `Bearer ${part({ alg: "none" })}.${part(claims)}.c2lnbmF0dXJl`;
 }
 
-export class HttpClient implements Disposable {
-  #wire: Wire;
-  /** The client's own port: what the proxy logs as the peer. */
-  readonly localPort: number;
-
-  private constructor(conn: Deno.Conn) {
-    this.#wire = new Wire(conn);
-    this.localPort = (conn.localAddr as Deno.NetAddr).port;
-  }
-
+export class HttpClient extends WireClient {
   /** Connect without TLS. */
-  static async plain({ port, hostname }: Target): Promise<HttpClient> {
-    const conn = await Deno.connect({
-      port,
-      hostname: hostname ?? "127.0.0.1",
-    });
-    conn.setNoDelay(true);
-    return new HttpClient(conn);
+  static async plain(target: Target): Promise<HttpClient> {
+    return new HttpClient(await connect(target));
   }
 
   /** Connect with TLS; `alpn`: protocols that the client offers. */
@@ -107,24 +93,13 @@ export class HttpClient implements Disposable {
     ca: string,
     alpn: readonly string[] = [],
   ): Promise<string | null> {
-    const conn = await Deno.startTls(this.#wire.conn as Deno.TcpConn, {
+    const conn = await Deno.startTls(this.wire.conn as Deno.TcpConn, {
       hostname: "127.0.0.1",
       caCerts: [ca],
       alpnProtocols: [...alpn],
     });
-    this.#wire = new Wire(conn);
+    this.wire = new Wire(conn);
     return (await within("handshake", conn.handshake())).alpnProtocol;
-  }
-
-  send(data: string | Uint8Array): Promise<void> {
-    return this.#wire.send(data);
-  }
-
-  /** One octet in each write. */
-  async sendSlowly(text: string): Promise<void> {
-    for (const byte of new TextEncoder().encode(text)) {
-      await this.send(Uint8Array.of(byte));
-    }
   }
 
   /** Send a request and read the response to it. */
@@ -149,46 +124,24 @@ export class HttpClient implements Disposable {
 
   /** The data of the next chunk; null for the last one. */
   async chunk(): Promise<string | null> {
-    const data = await within("a chunk", readChunk(this.#wire));
+    const data = await within("a chunk", readChunk(this.wire));
     return data && new TextDecoder().decode(data);
   }
 
   /** What is behind the last chunk. */
   trailers(): Promise<SeenFields> {
-    return within("trailers", readTrailers(this.#wire));
+    return within("trailers", readTrailers(this.wire));
   }
 
   /** Exactly so many octets as text. */
   async text(count: number): Promise<string> {
-    const bytes = await within("octets", this.#wire.readBytes(count));
+    const bytes = await within("octets", this.wire.readBytes(count));
     if (bytes === null) throw new Error("the connection ended");
     return new TextDecoder().decode(bytes);
   }
 
-  /** All that still comes, until the other side closes. */
-  rest(): Promise<string> {
-    return within("the end of the connection", this.#wire.readAll());
-  }
-
-  /** Read and throw away until the other side closes; answers how many octets there were. */
-  drain(): Promise<number> {
-    return within("the end of the connection", this.#wire.drain());
-  }
-
-  closeWrite(): Promise<void> {
-    return this.#wire.conn.closeWrite();
-  }
-
-  close(): void {
-    this.#wire.close();
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
-  }
-
   async #head(): Promise<ResponseStart> {
-    const head = await readHead(this.#wire);
+    const head = await readHead(this.wire);
     if (head === null) throw new Error("the connection ended");
     const [, code, reason] =
       /^HTTP\/1\.1 ([1-5][0-9]{2}) ([\t\x20-\x7e\x80-\xff]*)$/.exec(
@@ -215,8 +168,8 @@ export class HttpClient implements Disposable {
       }
       const size = bodySize(head.fields);
       const body = size === undefined
-        ? { body: await this.#wire.readAll(), trailers: new SeenFields([]) }
-        : await readBody(this.#wire, size);
+        ? { body: await this.wire.readAll(), trailers: new SeenFields([]) }
+        : await readBody(this.wire, size);
       return { ...head, interim, ...body };
     }
   }

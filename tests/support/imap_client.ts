@@ -1,8 +1,6 @@
 /** A scripted IMAP client. */
 import { LineClient } from "./line_client.ts";
 
-export type { Target } from "./line_client.ts";
-
 export interface Reply {
   /** OK, NO, BAD, BYE, or "" when the connection ended first. */
   readonly status: string;

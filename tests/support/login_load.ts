@@ -1,6 +1,6 @@
 /** Logins at a steady rate, each with a connection of its own. */
 import { ImapClient } from "./imap_client.ts";
-import type { Target } from "./line_client.ts";
+import type { Target } from "./wire_client.ts";
 import { login } from "./stage.ts";
 import { pause } from "./wait.ts";
 

@@ -1,6 +1,6 @@
 /** Runs the built proxy as a process with a configuration of the test's own, and reads its log. */
 import { stringify } from "smol-toml";
-import type { LineClient, Target } from "./line_client.ts";
+import type { LineClient } from "./line_client.ts";
 import {
   baseConfig,
   Ground,
@@ -12,6 +12,7 @@ import {
   writeConfig,
 } from "./proxy_config.ts";
 import { until, within } from "./wait.ts";
+import type { Target } from "./wire_client.ts";
 
 /** One JSON line of the log. */
 export type LogEntry = Record<string, unknown> & { event?: string };

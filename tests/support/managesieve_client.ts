@@ -1,6 +1,7 @@
 /** A scripted ManageSieve client. */
 import { plain } from "./imap_client.ts";
-import { LineClient, type Target } from "./line_client.ts";
+import { LineClient } from "./line_client.ts";
+import type { Target } from "./wire_client.ts";
 import { PASSWORD } from "./proxy_config.ts";
 
 export interface Answer {
