@@ -91,7 +91,7 @@ for (const [way, minTlsVersion, isNamed] of IMPLICIT) {
     await within("end", client.lineOrEnd());
     const record = await all.plane.ended(client.localPort);
     assert.equal(record.reason, "tls-failed");
-    assert.equal(all.backend.open().length, 0);
+    assert.equal(all.backend.openSessions().length, 0);
   });
 }
 

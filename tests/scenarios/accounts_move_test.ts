@@ -106,11 +106,11 @@ Deno.test("fifty accounts moved in a loop: after the answer no login comes out a
       epoch++;
       await until(
         `nobody on ${left.options.name}`,
-        () => left.open().length === 0,
+        () => left.openSessions().length === 0,
       );
       const then = logins;
       await until("logins after a move", () => logins >= then + 15);
-      assert.equal(left.open().length, 0);
+      assert.equal(left.openSessions().length, 0);
     }
   })().finally(() => stopped = true);
   for (const result of await Promise.allSettled([moves, ...clients])) {
@@ -171,7 +171,10 @@ Deno.test("a move reaches sessions in every stage, by every name, and who is hel
   // The operator's own delay goes on, and ends by itself or by the operator.
   await stage.proxy.ask("POST", "/connections/delay?identifier=bea&seconds=0");
   assert.match((await held.reply("h")).text, /logged in to new/);
-  await until("an empty old server", () => stage.old.open().length === 0);
+  await until(
+    "an empty old server",
+    () => stage.old.openSessions().length === 0,
+  );
 
   // Again, nothing is to be done, and nobody is ended.
   const again = await move(stage, [["ann@example.com", "ann"], ["bea"]], "new");

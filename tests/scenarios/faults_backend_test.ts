@@ -223,7 +223,7 @@ Deno.test("after the cool-down one connection probes while the others are refuse
     const refused = await other.transact(login(ALICE));
     assert.match(refused.text, /^\[UNAVAILABLE\]/);
     assert.equal(stage.old.connections.length, before + 1);
-    stage.old.dropAll();
+    stage.old.closeAll();
     await answered;
     return true;
   });

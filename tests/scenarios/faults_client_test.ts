@@ -273,7 +273,10 @@ Deno.test("2,000 mixed bad sessions leave neither a descriptor nor a session beh
     };
     await Promise.all(Array.from({ length: 24 }, worker));
     await stage.proxy.empty();
-    await until("no backend connection", () => stage.old.open().length === 0);
+    await until(
+      "no backend connection",
+      () => stage.old.openSessions().length === 0,
+    );
   };
   // Once around first: what is made on first use is no leak.
   await run(KINDS.length * 4);

@@ -224,7 +224,7 @@ Deno.test("a destination changed at a reload drops none of 100 open sessions", a
     assert.equal((await client.transact("NOOP")).text, "NOOP old");
   }
   assert.equal(await server(stage, ALICE), "third");
-  assert.equal(stage.old.open(ALICE).length, 100);
+  assert.equal(stage.old.openSessions(ALICE).length, 100);
   for (const client of clients) client.close();
   await stage.proxy.empty();
 });

@@ -229,7 +229,7 @@ Deno.test("a refused login is answered and the next one goes to its own account'
   const accepted = await client.transact(login(BOB));
   assert.match(accepted.text, /logged in to new/);
   assert.equal(stage.old.last.credentials.length, 1);
-  assert.equal(stage.old.open().length, 0);
+  assert.equal(stage.old.openSessions().length, 0);
   const failed = await stage.proxy.event("login_failed");
   assert.match(String(failed.client), /^127\.0\.0\.1/);
   assert.equal(failed.listener, "imaps");

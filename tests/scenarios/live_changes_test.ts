@@ -169,7 +169,7 @@ Deno.test(`${SESSIONS} sessions outlive every edit that is not about them, their
     );
   }
   const alive = async (what: string) => {
-    assert.equal(stage.old.open(ALICE).length, SESSIONS, what);
+    assert.equal(stage.old.openSessions(ALICE).length, SESSIONS, what);
     for (const client of clients) {
       assert.equal((await client.transact("NOOP")).text, "NOOP old", what);
     }

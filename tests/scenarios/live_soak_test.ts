@@ -145,7 +145,7 @@ Deno.test(`${CHANGES} random changes through both APIs lose no session and no lo
   await make(CHANGES * 2 / 3);
   const after = await held();
 
-  assert.equal(stage.old.open(ALICE).length, SESSIONS);
+  assert.equal(stage.old.openSessions(ALICE).length, SESSIONS);
   for (const client of sessions) {
     assert.equal((await client.transact("NOOP")).text, "NOOP old");
   }

@@ -63,14 +63,14 @@ for (const threads of [1, 4]) {
         now.epoch++;
         await until(
           `no session of ${account} on ${left.options.name}`,
-          () => left.open(account).length === 0,
+          () => left.openSessions(account).length === 0,
         );
         // None arrives late either, while others of the account come in.
         const then = logins;
         await until("logins after a move", () => logins >= then + 3);
         await until(
           `no late session of ${account} on ${left.options.name}`,
-          () => left.open(account).length === 0,
+          () => left.openSessions(account).length === 0,
         );
       }
     })).finally(() => stopped = true).then(async () => {
@@ -140,7 +140,10 @@ for (
     gate.open();
     const reply = await client.reply("m1");
     assert.notEqual(reply.status, "OK");
-    await until("an empty old server", () => stage.old.open().length === 0);
+    await until(
+      "an empty old server",
+      () => stage.old.openSessions().length === 0,
+    );
     using again = await stage.loggedIn(ALICE);
     assert.equal((await again.transact("NOOP")).text, "NOOP new");
   });
@@ -156,7 +159,10 @@ for (
     gate.open();
     const reply = await client.reply("m1");
     assert.notEqual(reply.status, "OK");
-    await until("an empty old server", () => stage.old.open().length === 0);
+    await until(
+      "an empty old server",
+      () => stage.old.openSessions().length === 0,
+    );
     client.close();
     assert.equal((await stage.proxy.ended(client)).reason, "moved");
   });

@@ -1,5 +1,6 @@
 /** A session around one protocol's dialogues that needs no worker, route or certificate. */
 import { capabilitiesOf } from "./capabilities.ts";
+import { closeQuietly } from "./wire.ts";
 import { type ByteStream, writeAll } from "../../src/net/byte_stream.ts";
 import { LineReader, LineTooLong } from "../../src/net/line_reader.ts";
 import type {
@@ -299,13 +300,5 @@ async function copy(from: DialogueLeg, to: DialogueLeg): Promise<void> {
   } catch {
     // The other direction or the transcript closed a side.
     from.stream.close();
-  }
-}
-
-function closeQuietly(conn: Deno.Conn): void {
-  try {
-    conn.close();
-  } catch {
-    // Closed by the other half already.
   }
 }

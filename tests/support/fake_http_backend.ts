@@ -16,7 +16,7 @@ import {
   type SeenHead,
 } from "./http_message.ts";
 import { readProxyHeader, type SeenProxyHeader } from "./proxy_header.ts";
-import { TlsEndpoint } from "./tls_endpoint.ts";
+import { FakeServer } from "./fake_server.ts";
 import { Wire } from "./wire.ts";
 
 /** A request as the backend saw it. */
@@ -127,32 +127,14 @@ export interface HttpBackendOptions {
 
 export type Answer = (talk: HttpTalk) => Promise<void> | void;
 
-export class FakeHttpBackend implements AsyncDisposable {
+export class FakeHttpBackend extends FakeServer {
   readonly connections: SeenConnection[] = [];
   /** May be changed while running. */
   answer: Answer = ordinary;
-  readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  readonly #endpoint: TlsEndpoint | null;
-  readonly #open = new Set<Wire>();
-  readonly #running = new Set<Promise<void>>();
   readonly #complaints: string[] = [];
-  readonly #accepting: Promise<void>;
 
   constructor(readonly options: HttpBackendOptions) {
-    const { certificate } = options;
-    this.#endpoint = certificate
-      ? new TlsEndpoint(certificate.certPem, certificate.keyPem)
-      : null;
-    this.#accepting = this.#accept();
-  }
-
-  get port(): number {
-    return this.#listener.addr.port;
-  }
-
-  /** How many connections are open at this moment. */
-  get open(): number {
-    return this.#open.size;
+    super(options);
   }
 
   /** The requests of all connections. */
@@ -172,49 +154,25 @@ export class FakeHttpBackend implements AsyncDisposable {
     return this.connections.map(({ octets }) => octets).join("");
   }
 
-  /** Close all connections, as a server does that restarts. */
-  closeAll(): void {
-    for (const wire of this.#open) wire.close();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#listener.close();
-    await this.#accepting;
-    this.closeAll();
-    await Promise.all(this.#running);
-    await this.#endpoint?.close();
+  override async [Symbol.asyncDispose](): Promise<void> {
+    await super[Symbol.asyncDispose]();
     if (this.#complaints.length > 0) {
       throw new Error(`${this.options.name}: ${this.#complaints.join(", ")}`);
     }
   }
 
-  async #accept(): Promise<void> {
-    for await (const conn of this.#listener) {
-      conn.setNoDelay(true);
-      const seen: SeenConnection = {
-        proxy: undefined,
-        requests: [],
-        octets: "",
-        closed: false,
-      };
-      this.connections.push(seen);
-      const index = this.connections.length - 1;
-      const raw = new Wire(conn, (octets) => seen.octets += latin1(octets));
-      this.#open.add(raw);
-      const run = this.#connection(raw, seen, index);
-      this.#running.add(run);
-      run.finally(() => {
-        this.#running.delete(run);
-        this.#open.delete(raw);
-      });
-    }
-  }
-
-  async #connection(
-    raw: Wire,
-    seen: SeenConnection,
-    index: number,
-  ): Promise<void> {
+  protected async serve(conn: Deno.TcpConn): Promise<void> {
+    conn.setNoDelay(true);
+    const seen: SeenConnection = {
+      proxy: undefined,
+      requests: [],
+      octets: "",
+      closed: false,
+    };
+    this.connections.push(seen);
+    const index = this.connections.length - 1;
+    const raw = new Wire(conn, (octets) => seen.octets += latin1(octets));
+    const { endpoint } = this;
     let splice: Promise<void> = Promise.resolve();
     let wire = raw;
     try {
@@ -222,9 +180,9 @@ export class FakeHttpBackend implements AsyncDisposable {
         seen.proxy = await readProxyHeader(raw);
         seen.octets = seen.octets.slice(seen.octets.length - raw.buffered);
       }
-      if (this.#endpoint) {
+      if (endpoint) {
         seen.octets = "";
-        const upgraded = await this.#endpoint.upgrade(raw);
+        const upgraded = await endpoint.upgrade(raw);
         splice = upgraded.splice;
         wire = new Wire(upgraded.conn, (octets) => {
           seen.octets += latin1(octets);

@@ -9,9 +9,10 @@ import {
   type SeenCredentials,
 } from "./seen_credentials.ts";
 import { readProxyHeader, type SeenProxyHeader } from "./proxy_header.ts";
-import { TlsEndpoint } from "./tls_endpoint.ts";
+import { FakeServer } from "./fake_server.ts";
+import type { TlsEndpoint } from "./tls_endpoint.ts";
 import { type Gate, pause } from "./wait.ts";
-import { Wire } from "./wire.ts";
+import { closeQuietly, Wire } from "./wire.ts";
 
 /** Where a fault can strike, in the order of a session. `bridge` is right after the login. */
 export type BackendStage =
@@ -95,34 +96,17 @@ const DEFAULT_CAPABILITY = [
 /** Thrown inside a session to end it quietly. */
 class Over extends Error {}
 
-export class FakeImapBackend implements AsyncDisposable {
+export class FakeImapBackend extends FakeServer {
   readonly connections: SeenConnection[] = [];
   /** May be changed while running; each stage of each connection looks here anew. */
   faults: Faults = {};
-  readonly #listener: Deno.Listener;
-  readonly #endpoint: TlsEndpoint | null;
-  readonly #open = new Set<Deno.Conn>();
-  readonly #running = new Set<Promise<void>>();
-  readonly #accepting: Promise<void>;
 
   constructor(readonly options: BackendOptions) {
-    const { certificate } = options;
-    this.#listener = Deno.listen({
-      hostname: "127.0.0.1",
-      port: options.port ?? 0,
-    });
-    this.#endpoint = certificate
-      ? new TlsEndpoint(certificate.certPem, certificate.keyPem)
-      : null;
-    this.#accepting = this.#accept();
-  }
-
-  get port(): number {
-    return (this.#listener.addr as Deno.NetAddr).port;
+    super(options);
   }
 
   /** Connections of an account whose login was accepted and that are still open. */
-  open(account?: string): SeenConnection[] {
+  openSessions(account?: string): SeenConnection[] {
     return this.connections.filter((seen) =>
       !seen.closed &&
       (account === undefined ? true : seen.account === account)
@@ -135,40 +119,19 @@ export class FakeImapBackend implements AsyncDisposable {
     return seen;
   }
 
-  /** Close every connection; the listener stays. */
-  dropAll(): void {
-    for (const conn of this.#open) closeQuietly(conn);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#listener.close();
-    await this.#accepting;
-    this.dropAll();
-    await Promise.all(this.#running);
-    await this.#endpoint?.close();
-  }
-
-  async #accept(): Promise<void> {
-    for await (const conn of this.#listener) {
-      const { hostname, port } = conn.remoteAddr as Deno.NetAddr;
-      const seen: SeenConnection = {
-        peer: `${hostname}:${port}`,
-        id: new Map(),
-        credentials: [],
-        commands: [],
-        secure: false,
-        account: "",
-        closed: false,
-      };
-      this.connections.push(seen);
-      const run = new Session(this, this.#endpoint, seen, conn).run();
-      this.#open.add(conn);
-      this.#running.add(run);
-      run.finally(() => {
-        this.#open.delete(conn);
-        this.#running.delete(run);
-      });
-    }
+  protected serve(conn: Deno.TcpConn): Promise<void> {
+    const { hostname, port } = conn.remoteAddr;
+    const seen: SeenConnection = {
+      peer: `${hostname}:${port}`,
+      id: new Map(),
+      credentials: [],
+      commands: [],
+      secure: false,
+      account: "",
+      closed: false,
+    };
+    this.connections.push(seen);
+    return new Session(this, this.endpoint, seen, conn).run();
   }
 }
 
@@ -381,13 +344,5 @@ class Session {
         throw new Over();
       }
     }
-  }
-}
-
-function closeQuietly(conn: Deno.Conn): void {
-  try {
-    conn.close();
-  } catch {
-    // Closed already.
   }
 }

@@ -3,7 +3,7 @@
  * each line, and so its faults too.
  */
 import type { Certificate } from "./certs.ts";
-import { TlsEndpoint } from "./tls_endpoint.ts";
+import { FakeServer } from "./fake_server.ts";
 import { Wire } from "./wire.ts";
 
 /** One connection as the backend sees it. */
@@ -29,54 +29,18 @@ export interface LineBackendOptions {
   answer(line: string, talk: LineTalk): Promise<void>;
 }
 
-export class FakeLineBackend implements AsyncDisposable {
+export class FakeLineBackend extends FakeServer {
   /** The lines of each connection, oldest first. */
   readonly connections: string[][] = [];
-  readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  readonly #endpoint: TlsEndpoint;
-  readonly #open = new Set<Wire>();
-  readonly #running = new Set<Promise<void>>();
-  readonly #accepting: Promise<void>;
 
   constructor(private readonly options: LineBackendOptions) {
-    const { certPem, keyPem } = options.certificate;
-    this.#endpoint = new TlsEndpoint(certPem, keyPem);
-    this.#accepting = this.#accept();
+    super(options);
   }
 
-  get port(): number {
-    return this.#listener.addr.port;
-  }
-
-  /** How many connections are open at this moment. */
-  get open(): number {
-    return this.#open.size;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#listener.close();
-    await this.#accepting;
-    for (const wire of this.#open) wire.close();
-    await Promise.all(this.#running);
-    await this.#endpoint.close();
-  }
-
-  async #accept(): Promise<void> {
-    for await (const conn of this.#listener) {
-      const wire = new Wire(conn);
-      const lines: string[] = [];
-      this.connections.push(lines);
-      this.#open.add(wire);
-      const run = this.#serve(wire, lines);
-      this.#running.add(run);
-      run.finally(() => {
-        this.#running.delete(run);
-        this.#open.delete(wire);
-      });
-    }
-  }
-
-  async #serve(raw: Wire, lines: string[]): Promise<void> {
+  protected async serve(conn: Deno.Conn): Promise<void> {
+    const raw = new Wire(conn);
+    const lines: string[] = [];
+    this.connections.push(lines);
     let wire = raw;
     let splice: Promise<void> = Promise.resolve();
     const talk: LineTalk = {
@@ -84,7 +48,7 @@ export class FakeLineBackend implements AsyncDisposable {
       say: (...said) => wire.send(said.map((line) => `${line}\r\n`).join("")),
       bytes: (count) => wire.readBytes(count),
       startTls: async () => {
-        const upgraded = await this.#endpoint.upgrade(wire);
+        const upgraded = await this.endpoint!.upgrade(wire);
         splice = upgraded.splice;
         wire = new Wire(upgraded.conn);
         await upgraded.conn.handshake();

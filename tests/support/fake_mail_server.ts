@@ -1,8 +1,8 @@
 /** A small SMTP or LMTP server in this process: enough of a dialogue for one message. */
 import { readProxyHeader, type SeenProxyHeader } from "./proxy_header.ts";
 import type { Certificate } from "./certs.ts";
-import { TlsEndpoint } from "./tls_endpoint.ts";
-import { Wire } from "./wire.ts";
+import { FakeServer } from "./fake_server.ts";
+import { closeQuietly, Wire } from "./wire.ts";
 
 export interface SeenMail {
   proxy?: SeenProxyHeader;
@@ -20,24 +20,11 @@ export interface MailServerOptions {
   readonly isSilent?: boolean;
 }
 
-export class FakeMailServer implements AsyncDisposable {
+export class FakeMailServer extends FakeServer {
   readonly sessions: SeenMail[] = [];
-  readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  readonly #endpoint: TlsEndpoint | null;
-  readonly #open = new Set<Deno.Conn>();
-  readonly #running = new Set<Promise<void>>();
-  readonly #accepting: Promise<void>;
 
   constructor(readonly options: MailServerOptions) {
-    const { certificate } = options;
-    this.#endpoint = certificate
-      ? new TlsEndpoint(certificate.certPem, certificate.keyPem)
-      : null;
-    this.#accepting = this.#accept();
-  }
-
-  get port(): number {
-    return this.#listener.addr.port;
+    super(options);
   }
 
   /** The connection that came last. */
@@ -45,35 +32,16 @@ export class FakeMailServer implements AsyncDisposable {
     return this.sessions.at(-1)!;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#listener.close();
-    await this.#accepting;
-    for (const conn of this.#open) closeQuietly(conn);
-    await Promise.all(this.#running);
-    await this.#endpoint?.close();
-  }
-
-  async #accept(): Promise<void> {
-    for await (const conn of this.#listener) {
-      const run = this.#serve(conn);
-      this.#open.add(conn);
-      this.#running.add(run);
-      run.finally(() => {
-        this.#open.delete(conn);
-        this.#running.delete(run);
-      });
-    }
-  }
-
-  async #serve(conn: Deno.Conn): Promise<void> {
+  protected async serve(conn: Deno.Conn): Promise<void> {
     const seen: SeenMail = { commands: [], message: "" };
     this.sessions.push(seen);
     let wire = new Wire(conn);
     let splice: Promise<void> = Promise.resolve();
     try {
       if (this.options.proxy) seen.proxy = await readProxyHeader(wire);
-      if (this.#endpoint) {
-        const upgraded = await this.#endpoint.upgrade(wire);
+      const { endpoint } = this;
+      if (endpoint) {
+        const upgraded = await endpoint.upgrade(wire);
         wire = new Wire(upgraded.conn);
         splice = upgraded.splice;
       }
@@ -128,13 +96,5 @@ async function readMessage(wire: Wire): Promise<string> {
     const line = await wire.readLine();
     if (line === null || line === ".") return lines.join("\r\n");
     lines.push(line);
-  }
-}
-
-function closeQuietly(conn: Deno.Conn): void {
-  try {
-    conn.close();
-  } catch {
-    // Closed by the dialogue already.
   }
 }

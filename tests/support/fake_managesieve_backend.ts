@@ -1,4 +1,5 @@
 /** A ManageSieve server in this process that answers what the test says, and remembers what it was told. */
+import { FakeServer } from "./fake_server.ts";
 import { saslCredentials, type SeenCredentials } from "./seen_credentials.ts";
 import { Wire } from "./wire.ts";
 
@@ -10,50 +11,22 @@ export interface SieveFault {
 
 export type SieveStage = "greeting" | "xclient" | "auth";
 
-export class FakeManageSieveBackend implements AsyncDisposable {
+export class FakeManageSieveBackend extends FakeServer {
   readonly commands: string[] = [];
   readonly credentials: SeenCredentials[] = [];
   /** May be changed while running. */
   faults: Partial<Record<SieveStage, SieveFault>> = {};
-  readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  readonly #open = new Set<Wire>();
-  readonly #running: Promise<void>[] = [];
-  readonly #accepting: Promise<void>;
 
   constructor(readonly name: string) {
-    this.#accepting = this.#accept();
+    super({});
   }
 
-  get port(): number {
-    return this.#listener.addr.port;
+  protected async serve(conn: Deno.Conn): Promise<void> {
+    using wire = new Wire(conn);
+    await this.#dialogue(wire).catch(() => {});
   }
 
-  /** Connections that are still open on this side. */
-  get open(): number {
-    return this.#open.size;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#listener.close();
-    await this.#accepting;
-    for (const wire of this.#open) wire.close();
-    await Promise.all(this.#running);
-  }
-
-  async #accept(): Promise<void> {
-    for await (const conn of this.#listener) {
-      const wire = new Wire(conn);
-      this.#open.add(wire);
-      this.#running.push(
-        this.#serve(wire).catch(() => {}).finally(() => {
-          this.#open.delete(wire);
-          wire.close();
-        }),
-      );
-    }
-  }
-
-  async #serve(wire: Wire): Promise<void> {
+  async #dialogue(wire: Wire): Promise<void> {
     if (await this.#fault("greeting", wire)) return;
     await wire.send('"SASL" "PLAIN"\r\n"XCLIENT"\r\nOK "ready"\r\n');
     for (let line; (line = await wire.readLine()) !== null;) {

@@ -1,7 +1,8 @@
 /** A submission server in this process that answers as it is told, and remembers what it was told. */
 import type { Certificate } from "./certs.ts";
 import { saslCredentials, type SeenCredentials } from "./seen_credentials.ts";
-import { TlsEndpoint } from "./tls_endpoint.ts";
+import { FakeServer } from "./fake_server.ts";
+import type { TlsEndpoint } from "./tls_endpoint.ts";
 import { Wire } from "./wire.ts";
 
 /** One connection as the backend saw it. */
@@ -30,26 +31,13 @@ export type Answer = (command: string) => string | null | undefined;
 
 const DEFAULT_KEYWORDS = ["PIPELINING", "AUTH PLAIN OAUTHBEARER"];
 
-export class FakeSmtpBackend implements AsyncDisposable {
+export class FakeSmtpBackend extends FakeServer {
   readonly connections: SeenSmtp[] = [];
   /** May be changed while running. */
   answer: Answer = () => undefined;
-  readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  readonly #endpoint: TlsEndpoint | null;
-  readonly #open = new Set<Deno.Conn>();
-  readonly #running = new Set<Promise<void>>();
-  readonly #accepting: Promise<void>;
 
   constructor(readonly options: SmtpBackendOptions) {
-    const { certificate } = options;
-    this.#endpoint = certificate
-      ? new TlsEndpoint(certificate.certPem, certificate.keyPem)
-      : null;
-    this.#accepting = this.#accept();
-  }
-
-  get port(): number {
-    return this.#listener.addr.port;
+    super(options);
   }
 
   get last(): SeenSmtp {
@@ -58,31 +46,15 @@ export class FakeSmtpBackend implements AsyncDisposable {
     return seen;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#listener.close();
-    await this.#accepting;
-    for (const conn of this.#open) new Wire(conn).close();
-    await Promise.all(this.#running);
-    await this.#endpoint?.close();
-  }
-
-  async #accept(): Promise<void> {
-    for await (const conn of this.#listener) {
-      const seen: SeenSmtp = {
-        commands: [],
-        credentials: [],
-        messages: [],
-        closed: false,
-      };
-      this.connections.push(seen);
-      const run = new Session(this, this.#endpoint, seen, conn).run();
-      this.#open.add(conn);
-      this.#running.add(run);
-      run.finally(() => {
-        this.#open.delete(conn);
-        this.#running.delete(run);
-      });
-    }
+  protected serve(conn: Deno.Conn): Promise<void> {
+    const seen: SeenSmtp = {
+      commands: [],
+      credentials: [],
+      messages: [],
+      closed: false,
+    };
+    this.connections.push(seen);
+    return new Session(this, this.endpoint, seen, conn).run();
   }
 }
 

@@ -5,6 +5,14 @@ const encoder = new TextEncoder();
 const LF = 10;
 const CR = 13;
 
+export function closeQuietly(conn: Deno.Conn): void {
+  try {
+    conn.close();
+  } catch {
+    // Closed by the other half of the test already.
+  }
+}
+
 export class Wire implements Disposable {
   #buffer = new Uint8Array(0);
 
@@ -88,11 +96,7 @@ export class Wire implements Disposable {
   }
 
   close(): void {
-    try {
-      this.conn.close();
-    } catch {
-      // Closed by the other half of the test already.
-    }
+    closeQuietly(this.conn);
   }
 
   [Symbol.dispose](): void {
