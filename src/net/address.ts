@@ -3,6 +3,9 @@
 const DOT = 46;
 const ZERO = 48;
 
+/** What an IPv4-mapped IPv6 address begins with (RFC 4291 2.5.5.2). */
+const MAPPED = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
+
 /**
  * The 4 or 16 bytes of a literal address. An IPv4-mapped IPv6 address (as a client of a `[::]`
  * socket has) gives 4 bytes. Throws RangeError on anything else.
@@ -10,10 +13,19 @@ const ZERO = 48;
 export function parseAddress(text: string): Uint8Array {
   const bytes = text.includes(":") ? parseV6(text) : parseV4(text);
   if (!bytes) throw new RangeError(`not an IP address: ${text}`);
-  const mapped = bytes.length === 16 &&
-    bytes.subarray(0, 10).every((b) => b === 0) &&
-    bytes[10] === 0xff && bytes[11] === 0xff;
-  return mapped ? bytes.slice(12) : bytes;
+  return unmapped(bytes);
+}
+
+/** The 4 bytes of an IPv4-mapped IPv6 address; the bytes of any other address. */
+export function unmapped(bytes: Uint8Array): Uint8Array {
+  const isMapped = bytes.length === 16 &&
+    MAPPED.every((b, i) => b === bytes[i]);
+  return isMapped ? bytes.slice(MAPPED.length) : bytes;
+}
+
+/** An address as 16 bytes, an IPv4 one as an IPv4-mapped IPv6 one. */
+export function mapped(bytes: Uint8Array): Uint8Array {
+  return bytes.length === 16 ? bytes : Uint8Array.from([...MAPPED, ...bytes]);
 }
 
 /** A literal IPv4 address as a number of 32 bits; null for anything else. By hand: there may be lists of very many. */
@@ -58,10 +70,8 @@ export function canonicalAddress(text: string): string {
  * IPv6 in the form of RFC 5952.
  */
 export function formatAddress(bytes: Uint8Array): string {
-  if (bytes.length === 4) return bytes.join(".");
-  const isMapped = bytes.subarray(0, 10).every((b) => b === 0) &&
-    bytes[10] === 0xff && bytes[11] === 0xff;
-  if (isMapped) return bytes.subarray(12).join(".");
+  const own = unmapped(bytes);
+  if (own.length === 4) return own.join(".");
   const groups = Array.from(
     { length: 8 },
     (_, i) => bytes[2 * i]! << 8 | bytes[2 * i + 1]!,

@@ -1,8 +1,5 @@
 /** Classic BPF programs for sockets (bpf(4), socket(7)), through libc. Linux only. */
-import { libc } from "./libc.ts";
-
-// <asm/socket.h> of Linux.
-const SOL_SOCKET = 1;
+import { libc, SOL_SOCKET } from "./libc.ts";
 
 const INSTRUCTION_SIZE = 8;
 const PROGRAM_SIZE = 16;

@@ -1,5 +1,5 @@
 import type { PackedRanges } from "../port/snapshot.ts";
-import { formatAddress, ipv4Number, parseAddress } from "./address.ts";
+import { formatAddress, ipv4Number, mapped, parseAddress } from "./address.ts";
 
 /** An IPv6 range. */
 interface Range {
@@ -101,10 +101,7 @@ function parseRange(text: string): FourRange | Range {
   if (base.length === 16) return rangeOf(base, bits);
   // A mapped base came back as IPv4, and a range wider than the mapped ones is an IPv6 one after all.
   if (bits >= MAPPED_BITS) return rangeOf(base, bits - MAPPED_BITS);
-  const mapped = new Uint8Array(16);
-  mapped.set([0xff, 0xff], 10);
-  mapped.set(base, 12);
-  return rangeOf(mapped, bits);
+  return rangeOf(mapped(base), bits);
 }
 
 /** The range of the first `bits` of an address. */

@@ -1,5 +1,8 @@
 /** The few system calls that the runtime does not have, through libc. Linux only. */
 
+/** The level of a socket's own options, of <asm/socket.h>. */
+export const SOL_SOCKET = 1;
+
 const SYMBOLS = {
   getsockopt: {
     parameters: ["i32", "i32", "i32", "buffer", "buffer"],

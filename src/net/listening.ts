@@ -1,8 +1,7 @@
 /** Listening sockets of the process, through libc. Linux only. */
-import { fileDescriptors, libc } from "./libc.ts";
+import { fileDescriptors, libc, SOL_SOCKET } from "./libc.ts";
 
 // <asm/socket.h> of Linux.
-const SOL_SOCKET = 1;
 const SO_ACCEPTCONN = 30;
 
 /** The descriptors of all sockets that listen, whatever their family; none without libc. */

@@ -67,9 +67,9 @@ export class LoopbackTls {
   /**
    * Upgrade `raw`, whose reader has taken nothing but the handshake's first bytes, and finish the
    * handshake. `atLeast13` refuses clients that do not offer TLS 1.3; `http` agrees to HTTP/1.1 with those
-   * that ask by ALPN. `onMoved` is told of the connection
-   * that `raw` has become before the handshake ends; closing `raw` is of no effect from then on. Closes
-   * the connection and throws UpgradeFailed on failure.
+   * that ask by ALPN. `onMoved` is told of the connection that `raw` has become before the handshake
+   * ends; closing `raw` is of no effect from then on. Closes the connection and throws UpgradeFailed on
+   * failure.
    */
   async upgrade(
     raw: ByteStream,

@@ -4,11 +4,10 @@
  * hands the option on from a listening socket to those that it accepts, so it is set there, through
  * libc, which also saves two calls for each connection in clear.
  */
-import { libc } from "./libc.ts";
+import { libc, SOL_SOCKET } from "./libc.ts";
 import { listeningDescriptors } from "./listening.ts";
 
 // <sys/socket.h>, <netinet/in.h> and <netinet/tcp.h> of Linux.
-const SOL_SOCKET = 1;
 const SO_KEEPALIVE = 9;
 const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;

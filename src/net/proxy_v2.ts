@@ -3,7 +3,7 @@
  * section 2.2, and its type-length-value fields).
  */
 import type { SocketAddress } from "../port/snapshot.ts";
-import { parseAddress } from "./address.ts";
+import { mapped, parseAddress } from "./address.ts";
 
 /** What each header of version 2 begins with. */
 export const SIGNATURE = [
@@ -49,8 +49,8 @@ export function encodeProxyV2(
   let client = parseAddress(connection.client.hostname);
   let local = parseAddress(connection.local.hostname);
   if (client.length !== local.length) {
-    client = mapToV6(client);
-    local = mapToV6(local);
+    client = mapped(client);
+    local = mapped(local);
   }
   const family = client.length === 4 ? TCP_OVER_IPV4 : TCP_OVER_IPV6;
   const payload = [
@@ -77,23 +77,4 @@ function tlv(type: number, value: number[]): number[] {
 
 function uint16(value: number): number[] {
   return [value >> 8, value & 0xff];
-}
-
-function mapToV6(address: Uint8Array): Uint8Array {
-  if (address.length === 16) return address;
-  return Uint8Array.from([
-    0,
-    0,
-    0,
-    0,
-    0,
-    0,
-    0,
-    0,
-    0,
-    0,
-    0xff,
-    0xff,
-    ...address,
-  ]);
 }

@@ -8,12 +8,11 @@
  */
 import type { SocketAddress } from "../port/snapshot.ts";
 import { attachProgram } from "./bpf.ts";
-import { libc } from "./libc.ts";
+import { libc, SOL_SOCKET } from "./libc.ts";
 import { listeningDescriptors } from "./listening.ts";
 import { localNameOfSocket, nameOfAddress } from "./socket_names.ts";
 
 // <asm/socket.h> and <linux/filter.h> of Linux.
-const SOL_SOCKET = 1;
 const SO_ATTACH_REUSEPORT_CBPF = 51;
 const SO_DETACH_REUSEPORT_BPF = 68;
 const LOAD_WORD = 0x20;

@@ -1,6 +1,6 @@
 /** Sockets of the process by the addresses of their ends, through libc. */
 import type { SocketAddress } from "../port/snapshot.ts";
-import { parseAddress } from "./address.ts";
+import { parseAddress, unmapped } from "./address.ts";
 import { libc } from "./libc.ts";
 
 // <sys/socket.h> of Linux.
@@ -8,8 +8,6 @@ const AF_UNIX = 1;
 const AF_INET = 2;
 const AF_INET6 = 10;
 const SOCKADDR_MAX = 128;
-/** What an IPv4 address of an IPv6 socket begins with (RFC 4291 2.5.5.2). */
-const MAPPED = "00000000000000000000ffff";
 
 /** What a socket is found by. */
 export interface SocketEnds {
@@ -66,9 +64,7 @@ function sockaddr(): string | null {
   const port = address[2]! << 8 | address[3]!;
   if (family === AF_INET) return `${address.subarray(4, 8).toHex()} ${port}`;
   if (family !== AF_INET6) return null;
-  const bytes = address.subarray(8, 24);
-  const isMapped = bytes.subarray(0, 12).toHex() === MAPPED;
-  return `${(isMapped ? bytes.subarray(12) : bytes).toHex()} ${port}`;
+  return `${unmapped(address.subarray(8, 24)).toHex()} ${port}`;
 }
 
 /** How far from the lowest free descriptor new sockets are looked for. */

@@ -1,12 +1,9 @@
 /** What the proxy itself says where it speaks the envelope (RFC 5321 4.2, RFC 3463). */
 import type { PreauthLimit } from "../protocol.ts";
 
-export const GO_AHEAD = "220 2.0.0 Ready to start TLS\r\n";
-export const BYE = "221 2.0.0 Bye\r\n";
-export const OK = "250 2.0.0 OK\r\n";
+export * from "./replies.ts";
+
 export const SENDER_OK = "250 2.1.0 Sender OK\r\n";
-/** RFC 5321 3.5.3: whether the address exists is not said. */
-export const CANNOT_VERIFY = "252 2.1.5 Cannot VRFY, send a message\r\n";
 export const GO_ON = "354 End data with <CR><LF>.<CR><LF>\r\n";
 
 export const HELD = "450 4.2.1 Mailbox is being moved, try again later\r\n";
@@ -16,12 +13,7 @@ export const TOO_MANY = "452 4.5.3 Too many recipients\r\n";
 export const OTHER_DESTINATION =
   "452 4.5.3 Send to this recipient in another transaction\r\n";
 
-export const NO_SUCH_COMMAND = "500 5.5.2 Command unknown\r\n";
-export const BAD_LINE_END =
-  "500 5.5.2 A line ends in CR and LF, and holds neither of them\r\n";
-export const BAD_ARGUMENTS = "501 5.5.4 Bad arguments\r\n";
 export const HELLO_FIRST = "503 5.5.1 Say hello first\r\n";
-export const BAD_SEQUENCE = "503 5.5.1 Command not allowed now\r\n";
 /** RFC 5321 3.3. */
 export const NO_RECIPIENTS = "503 5.5.1 No valid recipients\r\n";
 /** SMTP smuggling: servers differ about where such a message ends. */

@@ -69,6 +69,14 @@ export function domainOf(host: string): string {
   return host.includes(":") ? `[IPv6:${host}]` : `[${host}]`;
 }
 
+/**
+ * A client's name as it goes into the proxy's own EHLO towards a backend (RFC 5321 4.5.3.1.2). Old
+ * clients send names that are none: they are served, and null, since nothing of it is repeated.
+ */
+export function forwardableName(hello: string): string | null {
+  return /^[\x21-\x7e]{1,255}$/.test(hello) ? hello : null;
+}
+
 /** What a server said of itself: keywords and their parameters, all in upper case (RFC 5321 4.1.1.1). */
 export type EhloKeywords = ReadonlyMap<string, readonly string[]>;
 

@@ -14,13 +14,15 @@ import type {
 } from "../protocol.ts";
 import { SessionEnd } from "../session_end.ts";
 import { ClientLines } from "../smtp/client_lines.ts";
-import { domainOf, formatReply, type SmtpCommand } from "../smtp/wire.ts";
+import {
+  domainOf,
+  formatReply,
+  forwardableName,
+  type SmtpCommand,
+} from "../smtp/wire.ts";
 import { readXclient } from "../xclient.ts";
 import { readAuth, SubmissionLogin } from "./login.ts";
 import * as replies from "./replies.ts";
-
-// RFC 5321 4.5.3.1.2; what may go into the proxy's own EHLO towards a backend.
-const FORWARDABLE_NAME = /^[\x21-\x7e]{1,255}$/;
 
 export class SubmissionFrontend implements Frontend {
   readonly #io: ClientIo;
@@ -126,9 +128,7 @@ export class SubmissionFrontend implements Frontend {
   #greeted(verb: "EHLO" | "HELO", argument: string): string {
     if (argument === "") return replies.BAD_ARGUMENTS;
     const extended = verb === "EHLO";
-    // Old clients send names that are none; they are served, and not repeated to a backend.
-    const name = FORWARDABLE_NAME.test(argument) ? argument : null;
-    this.#hello = { name, extended };
+    this.#hello = { name: forwardableName(argument), extended };
     return formatReply(250, [
       this.#host,
       ...extended ? keywords(this.#gate, this.#io.adopt !== undefined) : [],

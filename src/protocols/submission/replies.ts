@@ -4,25 +4,16 @@
  */
 import type { PreauthLimit, Refusal } from "../protocol.ts";
 
-export const BYE = "221 2.0.0 Bye\r\n";
-export const OK = "250 2.0.0 OK\r\n";
-/** RFC 3207 4. */
-export const GO_AHEAD = "220 2.0.0 Ready to start TLS\r\n";
-/** RFC 5321 3.5.3: whether the address exists is not said. */
-export const CANNOT_VERIFY = "252 2.1.5 Cannot VRFY, send a message\r\n";
+export * from "../smtp/replies.ts";
+
 export const HELP =
   "214 2.0.0 EHLO HELO STARTTLS AUTH NOOP RSET VRFY HELP QUIT\r\n";
 
-export const NO_SUCH_COMMAND = "500 5.5.2 Command unknown\r\n";
-export const BAD_LINE_END =
-  "500 5.5.2 A line ends in CR and LF, and holds neither of them\r\n";
 /** RFC 4954 4. */
 export const DATA_TOO_LONG =
   "500 5.5.6 Authentication exchange line is too long\r\n";
 export const MALFORMED_DATA = "501 5.5.2 Malformed authentication data\r\n";
-export const BAD_ARGUMENTS = "501 5.5.4 Bad arguments\r\n";
 export const ABORTED = "501 5.7.0 Authentication cancelled\r\n";
-export const NOT_NOW = "503 5.5.1 Command not allowed now\r\n";
 export const HELLO_FIRST = "503 5.5.1 Send EHLO first\r\n";
 export const NO_SUCH_MECHANISM =
   "504 5.5.4 Authentication mechanism is not offered\r\n";

@@ -13,6 +13,7 @@ import * as replies from "../../protocols/smtp/relay_replies.ts";
 import {
   domainOf,
   formatReply,
+  forwardableName,
   type SmtpCommand,
 } from "../../protocols/smtp/wire.ts";
 import { Attempt } from "../attempt.ts";
@@ -22,9 +23,6 @@ import type { Session } from "../session.ts";
 import { MessageOctets } from "./message_octets.ts";
 import { mayShorten, sizeLimit } from "./offers.ts";
 import { Transaction } from "./transaction.ts";
-
-// RFC 5321 4.5.3.1.2; what may go into the proxy's own EHLO towards a backend.
-const FORWARDABLE_NAME = /^[\x21-\x7e]{1,255}$/;
 
 /** When a message begins and ends: what may end the session is another then. */
 export interface Phases {
@@ -118,8 +116,7 @@ export class RecipientDialogue {
     if (argument === "") return replies.BAD_ARGUMENTS;
     this.#reset();
     const extended = verb !== "HELO";
-    const name = FORWARDABLE_NAME.test(argument) ? argument : null;
-    this.#hello = { name, extended };
+    this.#hello = { name: forwardableName(argument), extended };
     const keywords = extended
       ? mayShorten(this.core, this.session.listener.protocol, this.#rules.ehlo)
       : [];
@@ -136,7 +133,7 @@ export class RecipientDialogue {
   async #startTls(argument: string): Promise<string> {
     if (!this.#mayStartTls) return replies.NO_SUCH_COMMAND;
     if (argument !== "") return replies.BAD_ARGUMENTS;
-    if (this.#transaction) return replies.BAD_SEQUENCE;
+    if (this.#transaction) return replies.NOT_NOW;
     await this.#say(replies.GO_AHEAD);
     const { core, session } = this;
     const limit = core.deadlines.after(
@@ -160,7 +157,7 @@ export class RecipientDialogue {
 
   #mail(argument: string): string {
     if (this.#hello === null) return replies.HELLO_FIRST;
-    if (this.#transaction) return replies.BAD_SEQUENCE;
+    if (this.#transaction) return replies.NOT_NOW;
     const from = parseEnvelope(argument, "FROM");
     if (from === null) return replies.BAD_ARGUMENTS;
     const fault = this.#fault("MAIL", from, from);
@@ -179,7 +176,7 @@ export class RecipientDialogue {
 
   async #recipient(argument: string): Promise<string> {
     if (!this.#transaction || !this.#from || this.#transaction.isChunked) {
-      return replies.BAD_SEQUENCE;
+      return replies.NOT_NOW;
     }
     const to = parseEnvelope(argument, "TO");
     if (to === null || to.path === "") return replies.BAD_ARGUMENTS;
@@ -191,7 +188,7 @@ export class RecipientDialogue {
     if (argument !== "") return replies.BAD_ARGUMENTS;
     // RFC 3030 2: not both in one transaction.
     if (!this.#transaction || this.#transaction.isChunked) {
-      return replies.BAD_SEQUENCE;
+      return replies.NOT_NOW;
     }
     if (!this.#transaction.hasRecipients) return replies.NO_RECIPIENTS;
     await this.#transaction.data();
@@ -212,7 +209,7 @@ export class RecipientDialogue {
       const nothing = () => Promise.resolve();
       await new MessageOctets(this.session, new Attempt(), nothing)
         .chunk([], chunk);
-      return replies.BAD_SEQUENCE;
+      return replies.NOT_NOW;
     }
     await this.#transaction.chunk(chunk);
     if (chunk.last) this.#reset();
