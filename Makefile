@@ -18,7 +18,7 @@ export DENO_NO_UPDATE_CHECK = 1
 DENO := .tools/deno
 # Expanded only by `build`: the stub is fetched for nothing else. DENORT_BIN names one of your own.
 STUB = $(if $(DENORT_BIN),$(DENORT_BIN),.tools/denort)
-WORKERS := $(wildcard src/worker/main.ts src/store/sql/sqlite_worker.ts)
+WORKERS := $(wildcard src/worker/main.ts src/store/sql/sqlite_worker.ts src/control/bulk/import_worker.ts)
 SOURCES := $(shell find main.ts src -name '*.ts' ! -name '*_test.ts' 2>/dev/null)
 
 .PHONY: all build demo test bench check install clean

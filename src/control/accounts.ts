@@ -32,7 +32,10 @@ export function mustBeWritable(store: MappingStore): void {
 }
 
 /** Throws ControlError("invalid") for an account that the store could not read back. */
-export function mustBeStorable(store: MappingStore, account: string): void {
+export function mustBeStorable(
+  store: Pick<MappingStore, "unstorable">,
+  account: string,
+): void {
   valid(() => checkIdentifier(account));
   const unstorable = store.unstorable(account);
   if (unstorable !== null) throw new ControlError("invalid", unstorable);

@@ -1,17 +1,20 @@
+import {
+  changeFile,
+  mergeAll,
+  mustBeStorable,
+  unreadable,
+} from "./file_change.ts";
 import { type FileTable, type ParseRules, readTable } from "./file_table.ts";
 import { PackedMap } from "./packed_map.ts";
-import { replaceFile } from "./replace_file.ts";
-import { type Piece, SortedRows } from "./sorted_rows.ts";
 import {
+  type FileRewrite,
   type MappingChanges,
   type MappingPage,
   type MappingStore,
-  StoreError,
   type StoreHealth,
   type WriteAll,
 } from "./store.ts";
 import { Turns } from "./turns.ts";
-import { unreadableWord } from "./words.ts";
 
 export interface FileStoreOptions extends ParseRules {
   /** `[mapping.file] path`. */
@@ -80,32 +83,17 @@ export class FileStore implements MappingStore {
     await this.#change(changes);
   }
 
-  async writeAll(
+  writeAll(
     mappings: ReadonlyMap<string, string>,
-    { rest, settle }: WriteAll,
+    how: WriteAll,
   ): Promise<void> {
-    const turns = new Turns();
-    for (const mapping of mappings) {
-      mustBeStorable(...mapping);
-      const pause = turns.step();
-      if (pause) await pause;
-    }
-    await this.#enqueue(async () => {
-      const { rows } = this.#table;
-      const delta = new PackedMap<string | null>(mappings.size);
-      for (const [identifier, destination] of mappings) {
-        if (rows.get(identifier) !== destination) {
-          delta.set(identifier, destination);
-        }
-        const pause = turns.step();
-        if (pause) await pause;
-      }
-      for (const { identifier } of rest === "drop" ? rows.all() : []) {
-        if (!mappings.has(identifier)) delta.set(identifier, null);
-        const pause = turns.step();
-        if (pause) await pause;
-      }
-      if (delta.size > 0) await this.#write(delta, () => settle(delta));
+    return this.rewrite((path, table) => mergeAll(path, table, mappings, how));
+  }
+
+  rewrite(change: FileRewrite): Promise<void> {
+    return this.#enqueue(async () => {
+      const next = await change(this.options.path, this.#table);
+      if (next !== null) this.#table = next;
     });
   }
 
@@ -204,59 +192,13 @@ export class FileStore implements MappingStore {
         }
         existed.push(count);
       }
-      if (isChange) await this.#write(delta);
+      if (isChange) {
+        const { path } = this.options;
+        this.#table = await changeFile(path, this.#table, delta);
+      }
       changes.forEach((change, i) => change.done(existed[i] as number));
     } catch (error) {
       changes.forEach((change) => change.fail(error));
     }
   }
-
-  async #write(
-    delta: PackedMap<string | null>,
-    settle?: () => Promise<void>,
-  ): Promise<void> {
-    const pieces: Piece[] = [];
-    const { rows, stamp } = this.#table;
-    const changed = rows.changed(await delta.sorted());
-    const now = await replaceFile(
-      this.options.path,
-      stamp,
-      bytesOf(changed, pieces),
-      settle,
-    );
-    this.#table = { rows: new SortedRows(pieces), stamp: now, warnings: [] };
-  }
-}
-
-/** The content of a file; the pieces written are added to `written`. */
-async function* bytesOf(
-  pieces: AsyncIterable<Piece>,
-  written: Piece[],
-): AsyncGenerator<Uint8Array> {
-  const encoder = new TextEncoder();
-  const turns = new Turns();
-  for await (const piece of pieces) {
-    written.push(piece);
-    yield encoder.encode(piece.text);
-    // A write that is done at once leaves nobody a turn.
-    await turns.look();
-  }
-}
-
-function mustBeStorable(identifier: string, destination: string): void {
-  const wrong = unreadable("identifier", identifier) ??
-    unreadable("destination", destination);
-  if (wrong !== null) throw new StoreError("unstorable", wrong);
-}
-
-/** Why a line with this word in it would be read back as something else, or null. */
-function unreadable(what: string, word: string): string | null {
-  if (word.startsWith("#")) {
-    return `a mapping file cannot hold an ${what} that begins with #`;
-  }
-  // `trim` and the split take the same characters as \s, a byte order mark among them.
-  if (/\s/.test(word)) {
-    return `a mapping file cannot hold white space in an ${what}`;
-  }
-  return unreadableWord(what, word);
 }

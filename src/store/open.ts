@@ -19,29 +19,39 @@ export interface StoreSurroundings {
   readonly clock: Clock;
 }
 
+/** What a store in another program asks. */
+export type RemoteSurroundings = Pick<
+  StoreSurroundings,
+  "warn" | "lookupTimeout" | "trustRoots" | "events" | "clock"
+>;
+
 /**
  * Open the store of a configuration. One in another program is loaded only where it is used, and opens
  * whether it can be reached or not: its health says so. Throws StoreError for a file that cannot be read.
  */
 export function openMappingStore(
-  { source, file, redis, sql }: Config["mapping"],
+  mapping: Config["mapping"],
   around: StoreSurroundings,
 ): Promise<MappingStore> {
-  switch (source) {
-    case "file":
-      return FileStore.open({ ...around, path: file!.path });
-    case "redis":
-      return openRedis(redis!, around);
-    case "sql":
-      return openSql(sql!, around);
-  }
+  const { source, file } = mapping;
+  return source === "file"
+    ? FileStore.open({ ...around, path: file!.path })
+    : openRemoteStore(mapping, around);
+}
+
+/** The same for one in another program. */
+export function openRemoteStore(
+  { source, redis, sql }: Config["mapping"],
+  around: RemoteSurroundings,
+): Promise<MappingStore> {
+  return source === "redis" ? openRedis(redis!, around) : openSql(sql!, around);
 }
 
 async function openRedis(
   { url, key_prefix: prefix, pool_size: poolSize }: NonNullable<
     Config["mapping"]["redis"]
   >,
-  { lookupTimeout: timeout, trustRoots, events, clock }: StoreSurroundings,
+  { lookupTimeout: timeout, trustRoots, events, clock }: RemoteSurroundings,
 ): Promise<MappingStore> {
   const { RedisSource } = await import("./redis/source.ts");
   const { RemoteStore } = await import("./remote/store.ts");
@@ -54,7 +64,7 @@ async function openSql(
     Config["mapping"]["sql"]
   >,
   { lookupTimeout: timeout, trustRoots, warn, events, clock }:
-    StoreSurroundings,
+    RemoteSurroundings,
 ): Promise<MappingStore> {
   const { openSqlSource } = await import("./sql/open.ts");
   const { RemoteStore } = await import("./remote/store.ts");

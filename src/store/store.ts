@@ -1,4 +1,5 @@
 /** Where mappings (account to destination) come from. Each source implements `MappingStore`. */
+import type { FileTable } from "./file_table.ts";
 
 /** Why a store did not do what it was asked. */
 export type StoreErrorCode =
@@ -63,6 +64,15 @@ export interface WriteAll {
 }
 
 /**
+ * Makes another table of the one in the mapping file at `path`, and has replaced the file by it when it
+ * resolves. Null where it has changed nothing.
+ */
+export type FileRewrite = (
+  path: string,
+  table: FileTable,
+) => Promise<FileTable | null>;
+
+/**
  * A source of mappings. Identifiers are normalized by the caller. Failures are StoreError. A source
  * that answers with an empty destination has no mapping for the account: the answer is null.
  */
@@ -90,6 +100,8 @@ export interface MappingStore {
     mappings: ReadonlyMap<string, string>,
     how: WriteAll,
   ): Promise<void>;
+  /** Where the mappings are a file that is held in memory: what `writeAll` does can be done elsewhere. */
+  rewrite?(change: FileRewrite): Promise<void>;
   /** How many mappings there are, where that is known without counting. */
   readonly size?: number;
   /** At most `limit` mappings that follow `after` (null: from the start). */

@@ -10,16 +10,26 @@ import type {
   ImportReport,
   ImportRequest,
 } from "../api_bulk.ts";
+import { forgetAccounts } from "../moves/ground.ts";
 import type { Parts } from "../parts.ts";
-import { Importing } from "./importing.ts";
+import type { Imported } from "./import_messages.ts";
+import { importInThread } from "./import_thread.ts";
 
 /** Mappings read from the store in one go. */
 const PAGE = 1000;
 
 type BulkParts = Pick<
   Parts,
-  "store" | "resolver" | "supervisor" | "predecessors" | "pin" | "cluster"
+  "store" | "resolver" | "supervisor" | "predecessors" | "cluster" | "metrics"
 >;
+
+/** Does the work of an import, but for what is known of the accounts elsewhere. */
+export type CarryOut = (
+  parts: Pick<BulkParts, "store" | "metrics">,
+  request: ImportRequest,
+  config: () => Config,
+  clock: Clock,
+) => Promise<Imported>;
 
 /** All mappings at once. One import at a time: each may hold as much as there is room for. */
 export class Bulk implements BulkControl {
@@ -29,6 +39,7 @@ export class Bulk implements BulkControl {
     private readonly parts: BulkParts,
     private readonly config: () => Config,
     private readonly clock: Clock = systemClock,
+    private readonly carryOut: CarryOut = importInThread,
   ) {}
 
   async export(destination: string | null): Promise<ExportedMappings> {
@@ -44,10 +55,16 @@ export class Bulk implements BulkControl {
       throw new ControlError("conflict", "another import is under way");
     }
     this.#isImporting = true;
+    const { parts, config, clock } = this;
+    let imported: Imported | null = null;
     try {
-      const { parts, config, clock } = this;
-      return await new Importing(parts, config, request, clock).run();
+      imported = await this.carryOut(parts, request, config, clock);
+      return imported.report;
     } finally {
+      const { changed = null, isCertain = false } = imported ?? {};
+      if (changed?.length !== 0) {
+        await forgetAccounts(parts, changed, isCertain);
+      }
       this.#isImporting = false;
     }
   }

@@ -4,11 +4,10 @@ import { PackedMap } from "../../store/packed_map.ts";
 import { type MappingStore, StoreError } from "../../store/store.ts";
 import { storeFailure } from "../accounts.ts";
 import { ControlError } from "../api.ts";
-import type { ImportReport, ImportRequest } from "../api_bulk.ts";
-import type { Parts } from "../parts.ts";
 import { MOST_FORGOTTEN } from "../everywhere.ts";
-import { forgetAccounts, moveGround } from "../moves/ground.ts";
+import { storeGround } from "../moves/ground.ts";
 import { putBack } from "../moves/put_back.ts";
+import type { Imported, ImportTask } from "./import_messages.ts";
 import { type ReadRow, RowsReader } from "./rows_reader.ts";
 
 /** What is held in memory to be written together: as much as a wave of the runtime socket, some 300 MB. */
@@ -21,13 +20,18 @@ const MOST_IN_MEMORY = 5_000_000;
 /** So many are given at once to a store that cannot write all or none of very many. */
 const BATCH = 1000;
 
-/** Who sends nothing for so long, ms, sends nothing any more. */
-const SILENT_MS = 60_000;
+/** A store that writes all or none of very many mappings. */
+type StoreAtOnce =
+  & Pick<MappingStore, "unstorable" | "size">
+  & Required<Pick<MappingStore, "writeAll">>;
 
-type ImportParts = Pick<
-  Parts,
-  "store" | "resolver" | "supervisor" | "predecessors" | "pin" | "cluster"
+/** One that writes some at a time. */
+type StoreOfBatches = Pick<
+  MappingStore,
+  "unstorable" | "get" | "getMany" | "write" | "health"
 >;
+
+export type ImportStore = StoreAtOnce | StoreOfBatches;
 
 /** Why an import ends before its end. */
 class Ended extends Error {
@@ -42,7 +46,6 @@ class BrokenOff extends Error {}
 /** One import, from its rows to a report. */
 export class Importing {
   readonly #reader: RowsReader;
-  readonly #store: MappingStore;
   #accounts = 0;
   #repeated = 0;
   #written = 0;
@@ -50,20 +53,20 @@ export class Importing {
   #changed: string[] | null = [];
 
   constructor(
-    private readonly parts: ImportParts,
-    private readonly config: () => Config,
-    private readonly request: ImportRequest,
+    private readonly store: ImportStore,
+    config: () => Config,
+    private readonly task: ImportTask,
+    private readonly body: AsyncIterable<Uint8Array>,
     private readonly clock: Clock,
   ) {
-    this.#store = parts.store;
-    this.#reader = new RowsReader(request.format, parts.store, config);
+    this.#reader = new RowsReader(task.format, store, config);
   }
 
-  async run(): Promise<ImportReport> {
+  async run(): Promise<Imported> {
     let end: Ended | null = null;
     try {
-      if (this.request.dryRun) await this.#check();
-      else if (this.request.mode === "best-effort") await this.#writeSome();
+      if (this.task.dryRun) await this.#check();
+      else if (this.task.mode === "best-effort") await this.#writeSome();
       else await this.#writeAll();
     } catch (error) {
       if (error instanceof Ended) end = error;
@@ -72,19 +75,21 @@ export class Importing {
         const where = `the body broke off behind ${lines} lines`;
         end = new Ended("failed", `${where}: ${error.message}`);
       } else throw error;
-    } finally {
-      await this.#forget(end === null);
     }
     const { lines, badLines, errors } = this.#reader;
     return {
-      result: end?.result ?? (this.request.dryRun ? "checked" : "imported"),
-      problem: end?.message ?? null,
-      lines,
-      accounts: this.#accounts,
-      repeated: this.#repeated,
-      written: this.#written,
-      bad_lines: badLines,
-      errors,
+      report: {
+        result: end?.result ?? (this.task.dryRun ? "checked" : "imported"),
+        problem: end?.message ?? null,
+        lines,
+        accounts: this.#accounts,
+        repeated: this.#repeated,
+        written: this.#written,
+        bad_lines: badLines,
+        errors,
+      },
+      changed: this.#changed,
+      isCertain: end === null,
     };
   }
 
@@ -117,12 +122,12 @@ export class Importing {
 
   #mustBeGood(): void {
     const { badLines } = this.#reader;
-    if (badLines === 0 || this.request.mode === "best-effort") return;
+    if (badLines === 0 || this.task.mode === "best-effort") return;
     throw new Ended("refused", `${badLines} bad lines: nothing was written`);
   }
 
   async #writeSome(): Promise<void> {
-    const isAtOnce = this.#store.writeAll !== undefined;
+    const isAtOnce = "writeAll" in this.store;
     const held = new Held(isAtOnce ? MOST_ROWS : BATCH);
     for await (const rows of this.#rows()) {
       const parts = isAtOnce ? [rows] : rows.map((row) => [row]);
@@ -130,20 +135,21 @@ export class Importing {
         this.#hold(held, part);
         const isFull = isAtOnce ? held.isFull : held.mappings.size >= BATCH;
         if (!isFull) continue;
-        await this.#writeGood(held, isAtOnce);
+        await this.#writeGood(held);
         held.clear();
       }
     }
-    await this.#writeGood(held, isAtOnce);
+    await this.#writeGood(held);
   }
 
   /** A mapping that the store refuses counts as a bad line; one that it refuses all of ends the import. */
-  async #writeGood(held: Held, isAtOnce: boolean): Promise<void> {
+  async #writeGood(held: Held): Promise<void> {
+    const { store } = this;
     const { mappings } = held;
     if (mappings.size === 0) return;
-    if (isAtOnce) return await this.#write(mappings);
+    if ("writeAll" in store) return await this.#writeAtOnce(store, mappings);
     this.#note(mappings.keys());
-    const refusal = await this.#writeHalves([...mappings], held);
+    const refusal = await this.#writeHalves(store, [...mappings], held);
     if (refusal !== null) throw failed(refusal);
   }
 
@@ -152,11 +158,12 @@ export class Importing {
    * why where it refuses all.
    */
   async #writeHalves(
+    store: StoreOfBatches,
     rows: readonly (readonly [string, string])[],
     held: Held,
   ): Promise<StoreError | null> {
     try {
-      await this.#store.write(new Map(rows));
+      await store.write(new Map(rows));
       this.#written += rows.length;
       return null;
     } catch (error) {
@@ -168,15 +175,23 @@ export class Importing {
       }
     }
     const middle = rows.length >>> 1;
-    const first = await this.#writeHalves(rows.slice(0, middle), held);
-    const second = await this.#writeHalves(rows.slice(middle), held);
+    const first = await this.#writeHalves(store, rows.slice(0, middle), held);
+    const second = await this.#writeHalves(store, rows.slice(middle), held);
     return first && second;
   }
 
   /** All or none. */
   async #write(mappings: ReadonlyMap<string, string>): Promise<void> {
-    const store = this.#store;
+    const { store } = this;
     if (mappings.size === 0) return;
+    if ("writeAll" in store) await this.#writeAtOnce(store, mappings);
+    else await this.#writeOrPutBack(store, mappings);
+  }
+
+  async #writeAtOnce(
+    store: StoreAtOnce,
+    mappings: ReadonlyMap<string, string>,
+  ): Promise<void> {
     if (
       store.size !== undefined && store.size + mappings.size > MOST_IN_MEMORY
     ) {
@@ -184,9 +199,6 @@ export class Importing {
         "refused",
         `the mapping store holds its mappings in memory, and would have more than ${MOST_IN_MEMORY}`,
       );
-    }
-    if (store.writeAll === undefined) {
-      return await this.#writeOrPutBack(mappings);
     }
     try {
       await store.writeAll(mappings, {
@@ -199,8 +211,11 @@ export class Importing {
     this.#written += mappings.size;
   }
 
-  async #writeOrPutBack(mappings: ReadonlyMap<string, string>): Promise<void> {
-    const ground = moveGround(this.parts, this.config);
+  async #writeOrPutBack(
+    store: StoreOfBatches,
+    mappings: ReadonlyMap<string, string>,
+  ): Promise<void> {
+    const ground = storeGround({ store }, this.clock);
     const undo = new PackedMap<string | null>(mappings.size);
     try {
       for (const batch of batchesOf(mappings)) {
@@ -254,14 +269,8 @@ export class Importing {
     }
   }
 
-  async #forget(isCertain: boolean): Promise<void> {
-    if (this.#changed?.length === 0) return;
-    await forgetAccounts(this.parts, this.#changed, isCertain);
-  }
-
   #rows(): AsyncGenerator<ReadRow[]> {
-    const { rows, signal } = this.request;
-    return this.#reader.read(unbroken(rows, signal, this.clock));
+    return this.#reader.read(brokenOff(this.body));
   }
 }
 
@@ -317,36 +326,14 @@ function* batchesOf<T>(
   if (batch.size > 0) yield batch;
 }
 
-/** What comes of a body. Throws BrokenOff where it does not end as it should, or nothing comes for long. */
-async function* unbroken(
-  rows: ReadableStream<Uint8Array>,
-  signal: AbortSignal,
-  clock: Clock,
+/** The same; what it throws is BrokenOff. */
+async function* brokenOff(
+  body: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array> {
-  const reader = rows.getReader();
-  let reason: string | null = null;
-  const end = (why: string) => {
-    reason ??= why;
-    void reader.cancel().catch(() => {});
-  };
-  const abort = () => end((signal.reason as Error).message);
-  signal.addEventListener("abort", abort, { once: true });
   try {
-    for (;;) {
-      const cancel = clock.after(
-        SILENT_MS,
-        () => end(`nothing came for ${SILENT_MS / 1000} s`),
-      );
-      const next = await reader.read().catch((error) => {
-        throw new BrokenOff(error instanceof Error ? error.message : "");
-      }).finally(cancel);
-      if (reason !== null) throw new BrokenOff(reason);
-      if (next.done) return;
-      yield next.value;
-    }
-  } finally {
-    signal.removeEventListener("abort", abort);
-    reader.releaseLock();
+    yield* body;
+  } catch (error) {
+    throw new BrokenOff(error instanceof Error ? error.message : "");
   }
 }
 

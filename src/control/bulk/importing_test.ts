@@ -6,11 +6,20 @@ import { type MappingStore, StoreError } from "../../store/store.ts";
 import type { ImportMode, ImportRequest } from "../api_bulk.ts";
 import { ClusterLink } from "../cluster/cluster_link.ts";
 import type { Parts } from "../parts.ts";
-import { Bulk } from "./bulk.ts";
+import { Bulk, type CarryOut } from "./bulk.ts";
+import { unbroken } from "./import_body.ts";
+import { Importing } from "./importing.ts";
 
 const CONFIG = configOf(
   BASE.replace("[mapping]", '[mapping]\nnormalize = "lowercase"'),
 );
+
+/** What a thread of its own does otherwise. */
+const importHere: CarryOut = ({ store }, request, config, clock) => {
+  const { rows, signal, ...task } = request;
+  const body = unbroken(rows, signal, clock);
+  return new Importing(store, config, task, body, clock).run();
+};
 
 /** A store of batches of its own, as in another program. */
 function setup() {
@@ -52,7 +61,7 @@ function setup() {
     cluster: new ClusterLink(),
   } as unknown as Parts;
   const clock = new FakeClock();
-  const bulk = new Bulk(parts, () => CONFIG, clock);
+  const bulk = new Bulk(parts, () => CONFIG, clock, importHere);
   const run = (
     text: string | AsyncIterable<Uint8Array>,
     mode: ImportMode = "all-or-nothing",

@@ -37,7 +37,7 @@ export class RowsReader {
 
   constructor(
     private readonly format: RowFormat,
-    private readonly store: MappingStore,
+    private readonly store: Pick<MappingStore, "unstorable">,
     private readonly config: () => Config,
   ) {}
 

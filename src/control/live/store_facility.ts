@@ -66,6 +66,15 @@ function remoteEvents(
       parts().resolver.storeIsBack();
       void forgetHere(parts(), null);
     },
+    ...requestEvents(parts),
+  };
+}
+
+/** Requests to a store in the metrics. */
+export function requestEvents(
+  parts: () => Pick<Parts, "metrics">,
+): Pick<RemoteEvents, "answered" | "failed"> {
+  return {
     answered: (operation, after) =>
       parts().metrics.observe(
         "store_request_duration_seconds",

@@ -1,4 +1,5 @@
 import type { Config } from "../../config/schema.ts";
+import type { MappingStore } from "../../store/store.ts";
 import { turn } from "../../store/turns.ts";
 import { type Clock, systemClock } from "../../observe/clock.ts";
 import { storeFailure } from "../accounts.ts";
@@ -24,16 +25,19 @@ type GroundParts = Pick<
   "store" | "resolver" | "supervisor" | "predecessors" | "pin" | "cluster"
 >;
 
-/** The parts of the control plane as what a move works on. */
-export function moveGround(
-  parts: GroundParts,
-  config: () => Config,
-  clock: Clock = systemClock,
-): MoveGround {
+/** What of a store a move, or an import, changes mappings by. */
+type GroundStore = Pick<
+  MappingStore,
+  "get" | "getMany" | "write" | "writeAll" | "health"
+>;
+
+/** The store of these parts as what mappings are changed on. */
+export function storeGround(
+  parts: { readonly store: GroundStore },
+  clock: Clock,
+): Pick<MoveGround, "read" | "write" | "recovered"> {
   return {
     recovered: recoveryOf(parts, clock),
-    // Logins in older processes are not held: where they went astray, they are ended with the others.
-    hold: (accounts) => pinEverywhere(parts, accounts),
     async read(accounts) {
       const found = new Map<string, string | null>();
       const { store } = parts;
@@ -62,6 +66,19 @@ export function moveGround(
         throw storeFailure(error);
       }
     },
+  };
+}
+
+/** The parts of the control plane as what a move works on. */
+export function moveGround(
+  parts: GroundParts,
+  config: () => Config,
+  clock: Clock = systemClock,
+): MoveGround {
+  return {
+    ...storeGround(parts, clock),
+    // Logins in older processes are not held: where they went astray, they are ended with the others.
+    hold: (accounts) => pinEverywhere(parts, accounts),
     forget: (accounts, isCertain) => forgetAccounts(parts, accounts, isCertain),
     async evict(accounts) {
       const { default_destination } = config().routing;

@@ -1,5 +1,5 @@
 import type { Clock } from "../../observe/clock.ts";
-import type { Parts } from "../parts.ts";
+import type { MappingStore } from "../../store/store.ts";
 
 /** How long a store that has gone away is waited for, ms: so long takes the restart of a database. */
 export const RECOVERY_MS = 15_000;
@@ -11,7 +11,7 @@ const LOOK_MS = 100;
  * been there again.
  */
 export function recoveryOf(
-  parts: Pick<Parts, "store">,
+  parts: { readonly store: Pick<MappingStore, "health"> },
   clock: Clock,
 ): () => Promise<void> {
   let since: number | null = null;
