@@ -4,7 +4,7 @@ import { ClusterStage } from "../support/cluster_stage.ts";
 import type { Mailferry } from "../support/mailferry.ts";
 import { Postgres } from "../support/postgres.ts";
 import { RedisServer } from "../support/redis.ts";
-import { needs } from "../support/requirements.ts";
+import { absent, needs } from "../support/requirements.ts";
 import { ALICE, BOB, login } from "../support/stage.ts";
 import { until, within } from "../support/wait.ts";
 import { ImapClient } from "../support/imap_client.ts";
@@ -77,14 +77,23 @@ async function metric(proxy: Mailferry, name: string): Promise<number> {
 }
 
 for (const { bus, needs: programs, start } of KINDS) {
+  /** For all tests that leave it running. */
+  let shared: BusServer;
+  Deno.test.beforeAll(async () => {
+    if (absent(programs).length === 0) shared = await start();
+  });
+  Deno.test.afterAll(async () => {
+    await shared?.[Symbol.asyncDispose]();
+  });
+
   const test = (
     name: string,
     run: (stage: ClusterStage, server: BusServer) => Promise<void>,
   ) =>
     needs(programs, `cluster over ${bus}: ${name}`, async () => {
-      await using server = await start();
-      await using stage = await ClusterStage.create({ bus, url: server.url });
-      await run(stage, server);
+      const { url } = shared;
+      await using stage = await ClusterStage.create({ bus, url });
+      await run(stage, shared);
     });
 
   test("a move at one proxy ends and routes anew at both", async (stage) => {
@@ -228,9 +237,12 @@ for (const { bus, needs: programs, start } of KINDS) {
     assert.equal(await stage.whereIs(b, ALICE), "new");
   });
 
-  test(
-    "a bus that dies and comes back: alone meanwhile, and nothing stale afterwards",
-    async (stage, server) => {
+  needs(
+    programs,
+    `cluster over ${bus}: a bus that dies and comes back: alone meanwhile, and nothing stale afterwards`,
+    async () => {
+      await using server = await start();
+      await using stage = await ClusterStage.create({ bus, url: server.url });
       const { a, b } = stage;
       assert.equal(await stage.whereIs(b, ALICE), "old");
       using client = (await stage.loggedIn(b, ALICE)).client;
@@ -312,8 +324,7 @@ for (const { bus, needs: programs, start } of KINDS) {
     programs,
     `cluster over ${bus}: a proxy joins and leaves while it serves, and a wrong password is said`,
     async () => {
-      await using server = await start();
-      const cluster = { bus, url: server.url };
+      const cluster = { bus, url: shared.url };
       await using stage = await ClusterStage.create(cluster);
       const { a, b } = stage;
       await b.reconfigure({ cluster: undefined });
@@ -328,7 +339,7 @@ for (const { bus, needs: programs, start } of KINDS) {
         problem: null,
         members: [],
       });
-      const wrong = server.url.replace(/:[^:@/]+@/, ":wrong@");
+      const wrong = shared.url.replace(/:[^:@/]+@/, ":wrong@");
       await b.reconfigure({ cluster: { bus, url: wrong, node: "b" } });
       await b.ask("POST", "/config/reload");
       const { reason } = await b.event("cluster_down");

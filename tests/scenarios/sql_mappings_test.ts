@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { Mailferry } from "../support/mailferry.ts";
 import type { Table } from "../support/proxy_config.ts";
-import { needs } from "../support/requirements.ts";
+import { absent, needs } from "../support/requirements.ts";
 import {
   type Database,
   SQL_SERVERS,
@@ -19,14 +19,19 @@ import {
 } from "../support/store_stage.ts";
 import { until } from "../support/wait.ts";
 
-/** The table of the example with two accounts in it; alice's is the default destination too. */
+/** A server with the table of the example. */
 async function database({ page, start }: SqlServerKind): Promise<Database> {
   const started = await start();
   await started.sql(page.table);
-  await started.sql(
-    `INSERT INTO mailbox_routes VALUES ('${ALICE}', 'old'), ('${BOB}', 'new');`,
+  return fresh(started);
+}
+
+/** Two accounts are in its table; alice's is the default destination too. */
+async function fresh(store: Database): Promise<Database> {
+  await store.sql(
+    `DELETE FROM mailbox_routes; INSERT INTO mailbox_routes VALUES ('${ALICE}', 'old'), ('${BOB}', 'new');`,
   );
-  return started;
+  return store;
 }
 
 const mapping = (page: StorePage, url: string, more: Table = {}): Table => ({
@@ -40,11 +45,20 @@ const mapping = (page: StorePage, url: string, more: Table = {}): Table => ({
 
 for (const kind of SQL_SERVERS) {
   const { page } = kind;
+  /** For all tests that leave it running. */
+  let shared: Database;
+  Deno.test.beforeAll(async () => {
+    if (absent(kind.needs).length === 0) shared = await database(kind);
+  });
+  Deno.test.afterAll(async () => {
+    await shared?.[Symbol.asyncDispose]();
+  });
+
   needs(
     kind.needs,
     `${kind.name}: accounts are where the table says, and the API changes it`,
     async () => {
-      await using store = await database(kind);
+      const store = await fresh(shared);
       await using stage = await Stage.create({
         config: mapping(page, store.url()),
       });
@@ -77,7 +91,7 @@ for (const kind of SQL_SERVERS) {
     kind.needs,
     `${kind.name}: identifiers reach the table as they are, or not at all`,
     async () => {
-      await using store = await database(kind);
+      const store = await fresh(shared);
       // Without a separator of master users a % is part of the identifier.
       await using stage = await Stage.create({
         config: {
@@ -163,7 +177,7 @@ for (const kind of SQL_SERVERS) {
     kind.needs,
     `${kind.name}: while it hangs, known accounts log in, others are refused where that is asked for, and nothing piles up`,
     async () => {
-      await using store = await database(kind);
+      const store = await fresh(shared);
       await using stage = await Stage.create({
         config: mapping(page, store.url(), {
           lookup_timeout: "3s",
