@@ -3,9 +3,9 @@ import { systemClock } from "../observe/clock.ts";
 import { SharedTimers } from "../observe/shared_timers.ts";
 import type { Log } from "../observe/log.ts";
 import { Metrics } from "../observe/metrics.ts";
-import { Resolver } from "../route/resolver.ts";
+import { Resolver, type ResolverEvents } from "../route/resolver.ts";
 import { legName } from "../port/leg_name.ts";
-import type { ControlNotices, LimitCause } from "../port/messages.ts";
+import type { LegState } from "../port/messages.ts";
 import type { MappingStore } from "../store/store.ts";
 import { Breakers } from "./breakers.ts";
 import { provideGauges } from "./gauges.ts";
@@ -27,13 +27,13 @@ import { NO_CAPS } from "./served.ts";
 import { SlotPool } from "./slots.ts";
 import { Traces } from "./traces.ts";
 import { ChangeGate } from "./takeover/change_gate.ts";
-import { Predecessors } from "./takeover/predecessors.ts";
-import { Supervisor, type SupervisorEvents } from "./supervisor.ts";
+import {
+  type PredecessorEvents,
+  Predecessors,
+} from "./takeover/predecessors.ts";
+import { Supervisor } from "./supervisor.ts";
 import { Traffic } from "./traffic.ts";
-import { workerLine } from "./worker_line.ts";
-
-/** One leg, as the workers name it. */
-export type LegName = ControlNotices["rootWanted"];
+import { type LegName, workerEvents } from "./worker_events.ts";
 
 /** Make the parts of the control plane and tie them to each other; nothing runs yet. */
 export function assemble(
@@ -52,24 +52,14 @@ export function assemble(
   const traffic = new Traffic();
   const journal = new Journal();
   log.tap = (line) => journal.take(line);
-  const down = new Set<string>();
   const breakers = new Breakers(
     breakerSettings(config),
     systemClock,
-    (states) => {
-      for (const change of states) {
-        traffic.switched(change);
-        const { destination, protocol, state } = change;
-        const leg = legName(destination, protocol);
-        if (state === "down" && !down.has(leg)) {
-          down.add(leg);
-          log.warn("destination_down", { destination, protocol });
-        } else if (state === "closed" && down.delete(leg)) {
-          log.info("destination_up", { destination, protocol });
-        }
-      }
-      supervisor.tell("breaker", states);
-    },
+    breakerChanges(
+      log,
+      traffic,
+      (states) => supervisor.tell("breaker", states),
+    ),
   );
   const maxConnections = { current: connectionLimits(config) };
   // The workers' answers to the latest change of a hold.
@@ -87,36 +77,12 @@ export function assemble(
       supervisor.askOne(worker, "reclaimSlots", { listener }),
     systemClock,
   );
-  const predecessors = new Predecessors({
-    counted(pid, counts) {
-      for (const [listener, count] of Object.entries(counts)) {
-        slots.occupied(-pid, listener, count);
-      }
-    },
-    stuck(pid) {
-      log.error("old_process_stuck", { pid });
-      killQuietly(pid);
-    },
-    gone({ pid, socket }) {
-      slots.workerLost(-pid);
-      // One that was killed has left it behind.
-      void Deno.remove(socket).catch(() => {});
-      log.info("old_process_gone", { pid });
-    },
-  });
-  const resolver = new Resolver(store, resolverSettings(config), {
-    storeFailed: (identifier, reason) => {
-      metrics.add("store_failures");
-      log.warn("store_failed", { account: shorten(identifier), reason });
-    },
-    undeclared: (identifier, destination) => {
-      metrics.add("undeclared_destinations");
-      log.warn("undeclared_destination", {
-        account: shorten(identifier),
-        destination,
-      });
-    },
-  }, new SharedTimers());
+  const resolver = new Resolver(
+    store,
+    resolverSettings(config),
+    lookupFaults(metrics, log, shorten),
+    new SharedTimers(),
+  );
   const registry = new SessionRegistry(
     (record) => {
       metrics.add("sessions_ended", 1, record.protocol, record.reason);
@@ -153,7 +119,7 @@ export function assemble(
     store,
     shorten,
     gate: new ChangeGate(),
-    predecessors,
+    predecessors: new Predecessors(predecessorEvents(log, slots)),
     cluster: new ClusterLink(),
     async hold(account, seconds) {
       holds.delay(account, seconds);
@@ -182,85 +148,73 @@ export function assemble(
   return parts;
 }
 
+/** Log when a leg is out of service and when it is back, count it, and tell the workers. */
+function breakerChanges(
+  log: Log,
+  traffic: Traffic,
+  tell: (states: readonly LegState[]) => void,
+): (states: readonly LegState[]) => void {
+  const down = new Set<string>();
+  return (states) => {
+    for (const change of states) {
+      traffic.switched(change);
+      const { destination, protocol, state } = change;
+      const leg = legName(destination, protocol);
+      if (state === "down" && !down.has(leg)) {
+        down.add(leg);
+        log.warn("destination_down", { destination, protocol });
+      } else if (state === "closed" && down.delete(leg)) {
+        log.info("destination_up", { destination, protocol });
+      }
+    }
+    tell(states);
+  };
+}
+
+function lookupFaults(
+  metrics: Metrics,
+  log: Log,
+  shorten: (identifier: string) => string,
+): ResolverEvents {
+  return {
+    storeFailed(identifier, reason) {
+      metrics.add("store_failures");
+      log.warn("store_failed", { account: shorten(identifier), reason });
+    },
+    undeclared(identifier, destination) {
+      metrics.add("undeclared_destinations");
+      log.warn("undeclared_destination", {
+        account: shorten(identifier),
+        destination,
+      });
+    },
+  };
+}
+
+function predecessorEvents(log: Log, slots: SlotPool): PredecessorEvents {
+  return {
+    counted(pid, counts) {
+      for (const [listener, count] of Object.entries(counts)) {
+        slots.occupied(-pid, listener, count);
+      }
+    },
+    stuck(pid) {
+      log.error("old_process_stuck", { pid });
+      killQuietly(pid);
+    },
+    gone({ pid, socket }) {
+      slots.workerLost(-pid);
+      // One that was killed has left it behind.
+      void Deno.remove(socket).catch(() => {});
+      log.info("old_process_gone", { pid });
+    },
+  };
+}
+
 function killQuietly(pid: number): void {
   try {
     Deno.kill(pid, "SIGKILL");
   } catch {
     // It has ended meanwhile.
   }
-}
-
-/** What the workers may ask and tell. */
-function workerEvents(
-  parts: () => Parts,
-  rootWanted: (leg: LegName) => void,
-): SupervisorEvents {
-  return {
-    handlers: (worker) => ({
-      requests: {
-        lookup({ identifier }) {
-          const { resolver, metrics } = parts();
-          const route = resolver.resolve(identifier);
-          const result = route instanceof Promise ? "miss" : "hit";
-          metrics.add("cache_lookups", 1, result);
-          return route;
-        },
-        hold: (request) => parts().holds.wait(worker, request),
-        breakerProbe: ({ destination, protocol }) =>
-          parts().breakers.grantProbe(destination, protocol),
-        slots: ({ listener, want }) =>
-          parts().slots.grant(worker, listener, want),
-        takeConnection: (who) =>
-          refusal(parts(), parts().limits.takeConnection(worker, who)),
-        takeLogin: (who) =>
-          refusal(parts(), parts().limits.takeLogin(worker, who)),
-        loginFailed: (who) => parts().limits.failed(who),
-      },
-      notices: {
-        sessions: (events) => parts().registry.apply(worker, events),
-        logs(lines) {
-          const { log, shorten } = parts();
-          log.logLines(lines.map((line) => workerLine(line, shorten)));
-        },
-        counters: (increments) => parts().metrics.addAll(increments),
-        observations: (counted) => parts().metrics.observeAll(counted),
-        legs: (reports) => {
-          for (const report of reports) {
-            parts().traffic.reported(report);
-            parts().breakers.report(report);
-          }
-        },
-        rootWanted,
-        trace: (step) => parts().traces.told(step),
-        holdLeave: ({ session }) => parts().holds.leave(session),
-        leaveLogin: ({ session }) => parts().limits.leaveLogin(session),
-        leave: ({ session }) => parts().limits.leave(session),
-        slotsBack: ({ listener, count }) =>
-          parts().slots.back(worker, listener, count),
-      },
-    }),
-    lost(worker, reason) {
-      const { log, metrics, registry, holds, limits, slots } = parts();
-      const sessions = registry.workerLost(worker);
-      holds.workerLost(worker);
-      limits.workerLost(worker);
-      slots.workerLost(worker);
-      metrics.add("workers_lost");
-      log.error("worker_lost", { worker, reason, sessions });
-    },
-    briefing: () => ({
-      legs: parts().breakers.states(),
-      held: parts().holds.current().map(({ identifier }) => identifier),
-      traced: parts().traces.accounts(),
-    }),
-  };
-}
-
-/** What a limit answered, counted when it is a refusal. */
-function refusal(
-  { metrics }: Parts,
-  cause: LimitCause | null,
-): LimitCause | null {
-  if (cause !== null) metrics.add("limit_refusals", 1, cause);
-  return cause;
 }

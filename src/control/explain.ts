@@ -7,10 +7,11 @@ import {
   routeKey,
   stripMasterUser,
 } from "../route/identifier.ts";
+import type { LegState } from "../port/messages.ts";
 import type { Explanation } from "./api.ts";
 import type { Parts } from "./parts.ts";
 import { routeKeyRules } from "./settings.ts";
-import { eachSpokenLeg } from "./spoken_legs.ts";
+import { eachSpokenLeg, type SpokenLeg } from "./spoken_legs.ts";
 
 /** How an account would be routed now, step by step as a login would go (spec section 3). */
 export async function explainRoute(
@@ -49,15 +50,7 @@ export async function explainRoute(
     const seconds = Math.ceil(blocked / 1000);
     tell("limits", `too many failed logins: refused for another ${seconds} s`);
   }
-  const hold = parts.holds.of(account);
-  tell(
-    "hold",
-    hold === null
-      ? "none"
-      : hold.remaining === 0
-      ? "new logins wait while the account is moved"
-      : `new logins wait another ${Math.ceil(hold.remaining / 1000)} s`,
-  );
+  tell("hold", holdResult(parts.holds.of(account)));
   const cached = parts.resolver.peekCached(account) !== null;
   const route = await parts.resolver.resolve(account);
   if ("refused" in route) {
@@ -75,32 +68,45 @@ export async function explainRoute(
       tell("mail", `for ${mailbox}, which is mapped to ${mail.destination}`);
     }
   }
-  const legs = eachSpokenLeg(config, route.destination);
-  for (const { protocol, leg, forwarding } of legs) {
-    const state = parts.breakers.stateOf(route.destination, protocol);
-    const target = config.destination[route.destination]!.host;
-    tell(
-      protocol,
-      leg === undefined
-        ? `no leg: ${
-          isPassThrough(protocol) ? "mail is put off" : "logins are refused"
-        }`
-        : `${target} port ${leg.port}, tls ${leg.tls}, forwarding ${forwarding}, ${
-          state === "closed" ? "in service" : "down"
-        }`,
-    );
+  const { destination } = route;
+  const legs = eachSpokenLeg(config, destination).map((spoken) => ({
+    ...spoken,
+    state: parts.breakers.stateOf(destination, spoken.protocol),
+  }));
+  for (const leg of legs) {
+    const { host } = config.destination[destination]!;
+    tell(leg.protocol, legResult(leg, host));
   }
   const unusable = legs.length > 0 &&
-    legs.every(({ protocol, leg }) =>
-      leg === undefined ||
-      parts.breakers.stateOf(route.destination, protocol) === "down"
-    );
+    legs.every(({ leg, state }) => leg === undefined || state === "down");
   const refused = blocked > 0
     ? "too many failed logins of this account"
     : unusable
-    ? `destination ${route.destination} is down`
+    ? `destination ${destination} is down`
     : null;
-  return end(route.destination, refused);
+  return end(destination, refused);
+}
+
+function holdResult(hold: { remaining: number } | null): string {
+  if (hold === null) return "none";
+  return hold.remaining === 0
+    ? "new logins wait while the account is moved"
+    : `new logins wait another ${Math.ceil(hold.remaining / 1000)} s`;
+}
+
+function legResult(
+  { protocol, leg, forwarding, state }: SpokenLeg & {
+    state: LegState["state"];
+  },
+  host: string,
+): string {
+  if (leg === undefined) {
+    return `no leg: ${
+      isPassThrough(protocol) ? "mail is put off" : "logins are refused"
+    }`;
+  }
+  const service = state === "closed" ? "in service" : "down";
+  return `${host} port ${leg.port}, tls ${leg.tls}, forwarding ${forwarding}, ${service}`;
 }
 
 /** The account that a recipient's mail is for where the recipient itself has no mapping; null for no other. */

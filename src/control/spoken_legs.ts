@@ -3,15 +3,18 @@ import { asksMapping } from "../config/protocols.ts";
 import type { Config, LegConfig } from "../config/schema.ts";
 import type { Forwarding, ProtocolName } from "../port/snapshot.ts";
 
-/**
- * A destination's leg for each protocol that some listener speaks and routes by mapping; undefined where
- * it has none.
- */
-export function eachSpokenLeg(config: Config, destination: string): {
+export interface SpokenLeg {
   readonly protocol: ProtocolName;
+  /** Undefined where the destination has none. */
   readonly leg: LegConfig | undefined;
   readonly forwarding: Forwarding;
-}[] {
+}
+
+/** A destination's leg for each protocol that some listener speaks and routes by mapping. */
+export function eachSpokenLeg(
+  config: Config,
+  destination: string,
+): SpokenLeg[] {
   const spoken = new Set(
     Object.values(config.listener).filter(asksMapping)
       .map(({ protocol }) => protocol),

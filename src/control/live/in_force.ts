@@ -8,7 +8,7 @@ import type {
   SocketAddress,
   WorkerSnapshot,
 } from "../../port/snapshot.ts";
-import type { LegName } from "../assemble.ts";
+import type { LegName } from "../worker_events.ts";
 import { BindError, Binds, type Held } from "../binds.ts";
 import { ImapProbe } from "../imap_probe.ts";
 import { newlyBound } from "../newly_bound.ts";

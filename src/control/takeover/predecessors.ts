@@ -19,6 +19,14 @@ export type OldPort = Port<OldRequests, OldNotices, NewRequests, NewNotices>;
 /** As long as a worker has: one that answers nothing for so long is stuck, and so are all its sessions. */
 const STUCK_MS = 30_000;
 
+export interface PredecessorEvents {
+  /** Its connections by listener have changed. */
+  counted(pid: number, counts: Readonly<Record<string, number>>): void;
+  /** It does not answer, and is killed. */
+  stuck(pid: number): void;
+  gone(old: OldProcess): void;
+}
+
 /** A process that was taken over from and has sessions still. */
 interface Predecessor extends OldProcess {
   readonly port: OldPort;
@@ -33,13 +41,7 @@ export class Predecessors {
   readonly #all = new Map<number, Predecessor>();
 
   constructor(
-    private readonly host: {
-      /** Its connections by listener have changed. */
-      counted(pid: number, counts: Readonly<Record<string, number>>): void;
-      /** It does not answer, and is killed. */
-      stuck(pid: number): void;
-      gone(old: OldProcess): void;
-    },
+    private readonly events: PredecessorEvents,
     private readonly stuckAfter = STUCK_MS,
   ) {}
 
@@ -51,7 +53,7 @@ export class Predecessors {
     void ended.then(() => {
       this.#all.delete(old.pid);
       left.resolve();
-      this.host.gone(old);
+      this.events.gone(old);
     });
   }
 
@@ -63,7 +65,7 @@ export class Predecessors {
     const old = this.#all.get(pid);
     if (!old) return;
     const none = Object.keys(old.counts).map((listener) => [listener, 0]);
-    this.host.counted(pid, { ...Object.fromEntries(none), ...counts });
+    this.events.counted(pid, { ...Object.fromEntries(none), ...counts });
     old.counts = counts;
   }
 
@@ -124,7 +126,7 @@ export class Predecessors {
   ): Promise<OldRequests[K]["out"][]> {
     const answers = await Promise.all(
       [...this.#all.values()].map(async ({ pid, port }) => {
-        const timer = setTimeout(() => this.host.stuck(pid), this.stuckAfter);
+        const timer = setTimeout(() => this.events.stuck(pid), this.stuckAfter);
         try {
           return [await port.call(name, argument)];
         } catch {
