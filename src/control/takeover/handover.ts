@@ -108,7 +108,7 @@ export class Handover {
 
   async carryRequest(request: CarriedRequest): Promise<CarriedResponse> {
     try {
-      return await this.#heir().port.call("request", request);
+      return await this.#leaving.heir.port.call("request", request);
     } catch (error) {
       const body = btoa(`${(error as Error).message}\n`);
       return { status: 503, headers: [], body };
@@ -118,7 +118,7 @@ export class Handover {
   /** Throws ControlError. */
   async carryCommand(command: CarriedCommand): Promise<string> {
     try {
-      return await this.#heir().port.call("command", command);
+      return await this.#leaving.heir.port.call("command", command);
     } catch (error) {
       throw new ControlError("failed", (error as Error).message);
     }
@@ -126,12 +126,6 @@ export class Handover {
 
   close(): void {
     this.#leaving.close();
-  }
-
-  #heir(): Heir {
-    const { heir } = this.#leaving;
-    if (heir) return heir;
-    throw new Error("the process that took over is gone");
   }
 
   #refusal(): string | null {

@@ -33,9 +33,11 @@ export class Leaving {
 
   constructor(private readonly host: LeavingHost) {}
 
-  /** Who is asked now: the latest that is there. */
-  get heir(): Heir | null {
-    return this.#heirs.at(-1) ?? null;
+  /** Who is asked now: the latest that is there. Throws when nobody is. */
+  get heir(): Heir {
+    const heir = this.#heirs.at(-1);
+    if (heir) return heir;
+    throw new Error("the process that took over is gone");
   }
 
   /** From now on mappings are looked up there. */
@@ -45,12 +47,10 @@ export class Leaving {
     if (this.#heirs.length === 1) {
       const { store } = parts;
       this.#use(
-        new SuccessorStore(store.source, (identifier) => {
-          const { heir } = this;
-          return heir
-            ? heir.port.call("lookup", { identifier })
-            : Promise.reject(new Error("the process that took over is gone"));
-        }),
+        new SuccessorStore(
+          store.source,
+          (identifier) => this.heir.port.call("lookup", { identifier }),
+        ),
       );
       void store.close();
     } else parts.resolver.invalidate(null);
@@ -79,7 +79,7 @@ export class Leaving {
   async count(): Promise<void> {
     const { supervisor, registry } = this.host.parts;
     await supervisor.ask("flush", null);
-    this.heir?.port.notify("counts", registry.countsByListener());
+    this.#heirs.at(-1)?.port.notify("counts", registry.countsByListener());
   }
 
   close(): void {
