@@ -3,14 +3,12 @@
  * else is there for the rules, and all problems come out in one go.
  */
 import type { z } from "zod";
+import { ID_KEY } from "./document/ids.ts";
 import { inspect, isTable, type Shape } from "./inspect.ts";
 import { type Issues, type Path, shortened } from "./issues.ts";
 import { nearest } from "./nearest.ts";
 import type { Config } from "./schema.ts";
 import { configSchema } from "./schema.ts";
-
-/** By this key a client of the API may name a table for itself; it means nothing else. */
-export const ID_KEY = "@id";
 
 /** A configuration in which what did not validate is absent. */
 export type Draft<T> = T extends readonly (infer E)[] ? Draft<E>[]

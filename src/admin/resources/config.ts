@@ -1,4 +1,7 @@
-/** The configuration as a whole, and the description of this API. */
+/**
+ * The configuration as a whole, and the description of this API. What it takes to understand a configuration
+ * is loaded where it is used: `ctl` is made from these routes, and needs none of it.
+ */
 import { z } from "zod";
 import { checkIfMatch } from "../../config/document/etag.ts";
 import { documentTypes, readDocument } from "../../config/document/formats.ts";
@@ -6,8 +9,6 @@ import type { Json } from "../../config/document/json.ts";
 import { formatConfigPath, parsePath } from "../../config/document/path.ts";
 import { fingerprint } from "../../config/document/fingerprint.ts";
 import { processEnv } from "../../config/environment.ts";
-import { loadConfig, validateDocument } from "../../config/load.ts";
-import { configJsonSchema } from "../../config/schema.ts";
 import type { RequestBody } from "../body.ts";
 import { openapi } from "../openapi.ts";
 import { route } from "../route.ts";
@@ -133,7 +134,10 @@ export const configRoutes = [
     response: z.looseObject({ $schema: z.string() }),
     refusals: {},
     cli: { verb: ["config", "schema"], positional: [], document: true },
-    handle: () => configJsonSchema() as { $schema: string },
+    handle: async () => {
+      const { configJsonSchema } = await import("../../config/schema.ts");
+      return configJsonSchema() as { $schema: string };
+    },
   }),
   route({
     method: "POST",
@@ -230,6 +234,9 @@ export const configRoutes = [
 
 /** With lines where the text is TOML, as a file has them. */
 async function warningsOf({ type, text }: RequestBody) {
+  const { loadConfig, validateDocument } = await import(
+    "../../config/load.ts"
+  );
   const options = { file: "", strict: true, env: processEnv };
   const result = type.endsWith("/toml")
     ? await loadConfig(text, options)

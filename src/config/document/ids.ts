@@ -1,9 +1,11 @@
 /** `@id` members, which give an object a short address. */
 import { formatPath, type Path } from "../issues.ts";
-import { ID_KEY } from "../walk.ts";
 import { DocumentError } from "./error.ts";
 import type { Json } from "./json.ts";
 import type { DocumentPath } from "./path.ts";
+
+/** By this key a client of the API may name a table for itself; it means nothing else. */
+export const ID_KEY = "@id";
 
 /** An id that names no object. */
 export interface IdFault {
