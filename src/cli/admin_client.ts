@@ -3,12 +3,7 @@ import { type ByteStream, writeAll } from "../net/byte_stream.ts";
 import { formatEndpoint, isAddress } from "../net/address.ts";
 import { close } from "../net/bridge.ts";
 import { dial } from "../net/dial.ts";
-import {
-  alternativeNames,
-  certificateDer,
-  readCertificate,
-  sha256Of,
-} from "../net/x509.ts";
+import { certificateDer, readCertificate, sha256Of } from "../net/x509.ts";
 import type { LegSnapshot, LegTrust } from "../port/snapshot.ts";
 import type { AdminTarget } from "./admin_target.ts";
 import { type HttpAnswer, readAnswer, textOf } from "./http_answer.ts";
@@ -179,7 +174,7 @@ export function trusts(
   if (certPem !== undefined) {
     const der = certificateDer(certPem);
     const sha256 = sha256Of(der);
-    const names = alternativeNames(readCertificate(der))
+    const names = readCertificate(der).alternativeNames
       .filter(({ type }) => type === "dns" || type === "ip")
       .map(({ value }) => value);
     return [

@@ -1,9 +1,9 @@
 /** Reads the authorities that a destination's certificate may be signed by. */
-import { DerError } from "../net/der.ts";
 import {
   certificateDer,
   PEM_CERTIFICATE,
   readCertificate,
+  X509Error,
 } from "../net/x509.ts";
 import { nameText } from "../net/x509_names.ts";
 import { CertificateError } from "./certificate.ts";
@@ -29,7 +29,7 @@ export function readAuthorities(bundle: string): AuthorityEntry[] {
       );
       return { pem, name: nameText(subject), notBefore, notAfter };
     } catch (error) {
-      if (!(error instanceof DerError)) throw error;
+      if (!(error instanceof X509Error)) throw error;
       throw new CertificateError(
         "cert",
         `certificate ${index + 1} of the file cannot be read`,

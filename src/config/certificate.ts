@@ -1,13 +1,13 @@
 /** Reads a certificate with its key, and says what is wrong with the pair. */
 import { Buffer } from "node:buffer";
 import { createPrivateKey, createPublicKey } from "node:crypto";
-import { DerError } from "../net/der.ts";
 import {
-  alternativeNames,
   type Certificate,
   certificateDer,
+  derOf,
   PEM_CERTIFICATE,
   readCertificate,
+  X509Error,
 } from "../net/x509.ts";
 import { commonNames } from "../net/x509_names.ts";
 
@@ -29,7 +29,7 @@ export interface CertificatePair {
 /** Check that `certPem` is a chain whose first certificate belongs to `keyPem`. Throws CertificateError. */
 export function readPair(certPem: string, keyPem: string): CertificatePair {
   const chain = (certPem.match(PEM_CERTIFICATE) ?? []).map((pem, index) =>
-    undamaged(index, () => readCertificate(certificateDer(pem)))
+    parseCertificate(pem, index)
   );
   const leaf = chain[0];
   if (leaf === undefined) {
@@ -45,17 +45,17 @@ export function readPair(certPem: string, keyPem: string): CertificatePair {
     );
   }
   return {
-    names: undamaged(0, () => namesOf(leaf)),
+    names: namesOf(leaf),
     notBefore: leaf.notBefore,
     notAfter: leaf.notAfter,
   };
 }
 
-function undamaged<T>(index: number, read: () => T): T {
+function parseCertificate(pem: string, index: number): Certificate {
   try {
-    return read();
+    return readCertificate(certificateDer(pem));
   } catch (error) {
-    if (!(error instanceof DerError)) throw error;
+    if (!(error instanceof X509Error)) throw error;
     throw new CertificateError(
       "cert",
       `cannot be read: certificate ${index + 1} of its chain is damaged`,
@@ -83,11 +83,11 @@ function publicHalf(keyPem: string): Uint8Array {
 }
 
 function belongs({ publicKey }: Certificate, spki: Uint8Array): boolean {
-  return Buffer.compare(publicKey.whole, spki) === 0;
+  return Buffer.compare(derOf(publicKey), spki) === 0;
 }
 
 function namesOf(certificate: Certificate): string[] {
-  const names = alternativeNames(certificate)
+  const names = certificate.alternativeNames
     .filter(({ type }) => type === "dns").map(({ value }) => value);
   // RFC 6125 6.4.4: the common name counts only where there are no alternative names.
   const found = names.length > 0 ? names : commonNames(certificate.subject);

@@ -1,4 +1,6 @@
 /** Reads certificate revocation lists (RFC 5280 section 5) into what workers look certificates up in. */
+import { AsnConvert } from "@peculiar/asn1-schema";
+import { CertificateList, type Extension } from "@peculiar/asn1-x509";
 import { Buffer } from "node:buffer";
 import { createPublicKey, verify } from "node:crypto";
 import type { RevocationFile } from "../config/resources.ts";
@@ -9,17 +11,14 @@ import {
   elements,
   magnitude,
   numbered,
-  oidText,
   readElement,
   TAG,
 } from "../net/der.ts";
 import {
   type Certificate,
   certificateDer,
-  type Extension,
+  derOf,
   readCertificate,
-  readExtensions,
-  readTime,
 } from "../net/x509.ts";
 import { nameText } from "../net/x509_names.ts";
 import type { RevocationList } from "../port/snapshot.ts";
@@ -82,18 +81,30 @@ function readList(
   warnings: string[],
 ): RevocationList {
   const [signed, algorithm, signature] = childrenOf(readElement(der));
-  const { issuer, issued, due, entries, extensions } = readSigned(signed);
-  const name = nameText(issuer);
-  const named = signers.filter(({ subject }) =>
-    Buffer.compare(subject.whole, issuer.whole) === 0
+  const fields = childrenOf(signed);
+  const at = placeOfEntries(fields);
+  const entries = fields[at]?.tag === TAG.sequence ? fields[at] : undefined;
+  // The library would make several objects of each entry, and refuses very many.
+  const head = AsnConvert.parse(
+    sequence([
+      sequence(fields.filter((field) => field !== entries).map((f) => f.whole)),
+      algorithm!.whole,
+      signature!.whole,
+    ]),
+    CertificateList,
   );
+  const { issuer, thisUpdate, nextUpdate, crlExtensions } = head.tbsCertList;
+  const name = nameText(issuer);
+  const key = derOf(issuer).toHex();
+  const named = signers.filter(({ subject }) => derOf(subject).toHex() === key);
   if (named.length === 0) {
     warnings.push(
       `the signature of the list of ${name} is not checked: none of the authorities has its name`,
     );
-  } else if (
-    !named.some((signer) => isSigned(signer, signed!, algorithm, signature!))
-  ) throw new RevocationError(`is not signed by ${name}`);
+  } else if (!named.some((signer) => isSigned(signer, head, signed!.whole))) {
+    throw new RevocationError(`is not signed by ${name}`);
+  }
+  const due = nextUpdate?.getTime();
   if (due && due.getTime() < now) {
     warnings.push(
       `the list of ${name} ran out on ${
@@ -102,30 +113,29 @@ function readList(
     );
   }
   return {
-    issuer: issuer.whole.toHex(),
-    issued: issued.getTime(),
+    issuer: key,
+    issued: thisUpdate.getTime().getTime(),
     ...(due && { due: due.getTime() }),
     serials: entries ? serialsOf(entries) : new Map(),
-    points: pointsOf(extensions),
+    points: pointsOf(crlExtensions ?? []),
   };
 }
 
-/** RFC 5280 section 5.1.2: version, nextUpdate, entries and extensions may be absent. */
-function readSigned(signed: DerElement | undefined) {
-  const fields = childrenOf(signed);
-  const isTime = (field: DerElement | undefined) =>
-    field?.tag === TAG.utcTime || field?.tag === TAG.generalizedTime;
-  const at = fields[0]?.tag === TAG.integer ? 2 : 1;
-  const [issuer, thisUpdate, ...rest] = fields.slice(at);
-  const due = isTime(rest[0]) ? readTime(rest.shift()!) : undefined;
-  const entries = rest[0]?.tag === TAG.sequence ? rest.shift() : undefined;
-  return {
-    issuer: issuer!,
-    issued: readTime(thisUpdate!),
-    due,
-    entries,
-    extensions: readExtensions(rest.find(({ tag }) => tag === numbered(0))),
-  };
+/** Behind version, signature, issuer, thisUpdate and nextUpdate, of which the first and the last may be absent. */
+function placeOfEntries(fields: readonly DerElement[]): number {
+  let at = fields[0]?.tag === TAG.integer ? 4 : 3;
+  const tag = fields[at]?.tag;
+  if (tag === TAG.utcTime || tag === TAG.generalizedTime) at++;
+  return at;
+}
+
+function sequence(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const content = Buffer.concat(parts);
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(content.length);
+  return new Uint8Array(
+    Buffer.concat([Uint8Array.of(TAG.sequence, 0x84), length, content]),
+  );
 }
 
 /** Hashes of signature algorithms (RFC 3279, 4055, 5758 and 8410); null where the algorithm has its own. */
@@ -145,20 +155,18 @@ const HASHES = new Map<string, string | null>([
 /** False also where the algorithm is not known here. */
 function isSigned(
   { publicKey }: Certificate,
-  signed: DerElement,
-  algorithm: DerElement | undefined,
-  signature: DerElement,
+  { signatureAlgorithm, signature }: CertificateList,
+  signed: Uint8Array,
 ): boolean {
-  const hash = HASHES.get(oidText(childrenOf(algorithm)[0]));
+  const hash = HASHES.get(signatureAlgorithm.algorithm);
   if (hash === undefined) return false;
   const key = createPublicKey({
-    key: Buffer.from(publicKey.whole),
+    key: Buffer.from(derOf(publicKey)),
     format: "der",
     type: "spki",
   });
   try {
-    // A BIT STRING begins with the number of bits that it is short of whole octets.
-    return verify(hash, signed.whole, key, signature.content.subarray(1));
+    return verify(hash, signed, key, Buffer.from(signature));
   } catch {
     return false;
   }
@@ -190,11 +198,12 @@ function serialsOf(entries: DerElement): Map<number, Uint8Array> {
  */
 function pointsOf(extensions: readonly Extension[]): Uint8Array[] {
   const points: Uint8Array[] = [];
-  for (const { oid, isCritical, value } of extensions) {
-    if (oid === ISSUING_POINT) points.push(...issuingPoints(value));
-    else if (isCritical) {
+  for (const { extnID, critical, extnValue } of extensions) {
+    if (extnID === ISSUING_POINT) {
+      points.push(...issuingPoints(new Uint8Array(extnValue.buffer)));
+    } else if (critical) {
       throw new RevocationError(
-        `has a critical extension that is not known here (${oid}): a complete list is needed`,
+        `has a critical extension that is not known here (${extnID}): a complete list is needed`,
       );
     }
   }

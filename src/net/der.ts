@@ -18,7 +18,6 @@ export const TAG = {
   utcTime: 0x17,
   generalizedTime: 0x18,
   sequence: 0x30,
-  set: 0x31,
 } as const;
 
 /** The tag of a constructed element that is numbered by its place: `[n]`. */
@@ -79,24 +78,4 @@ export function magnitude(integer: DerElement): Uint8Array {
   let start = 0;
   while (start < content.length - 1 && content[start] === 0) start++;
   return content.subarray(start);
-}
-
-/** An OBJECT IDENTIFIER with dots. Throws DerError. */
-export function oidText(oid: DerElement | undefined): string {
-  if (oid?.tag !== TAG.oid) throw new DerError("something else is here");
-  const numbers: number[] = [];
-  let number = 0;
-  for (const octet of oid.content) {
-    // By arithmetic: some are longer than 32 bits.
-    number = number * 128 + (octet & 0x7f);
-    if (octet & 0x80) continue;
-    // X.690 section 8.19.4: the first two numbers are written as one.
-    if (numbers.length > 0) numbers.push(number);
-    else {
-      const first = Math.min(Math.floor(number / 40), 2);
-      numbers.push(first, number - 40 * first);
-    }
-    number = 0;
-  }
-  return numbers.join(".");
 }

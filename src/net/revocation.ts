@@ -1,10 +1,10 @@
 /** Whether a backend's certificate was revoked, by the lists that its destination names. */
 import { Buffer } from "node:buffer";
 import type { RevocationList } from "../port/snapshot.ts";
-import { readCertificate } from "./x509.ts";
+import { childrenOf, magnitude, numbered, readElement, TAG } from "./der.ts";
 
-/** id-ce-cRLDistributionPoints (RFC 5280 section 4.2.1.13). */
-const DISTRIBUTION_POINTS = "2.5.29.31";
+/** id-ce-cRLDistributionPoints, 2.5.29.31 (RFC 5280 section 4.2.1.13), as DER. */
+const DISTRIBUTION_POINTS = "0603551d1f";
 
 /** What a list is looked for by, taken out of a certificate. */
 interface Leaf {
@@ -33,13 +33,22 @@ export function revocationFault(
     : null;
 }
 
-function readLeaf(der: Uint8Array): Leaf {
-  const { issuer, serial, extensions } = readCertificate(der);
-  const points = extensions.find(({ oid }) => oid === DISTRIBUTION_POINTS);
+function readLeaf(certificate: Uint8Array): Leaf {
+  const [signed] = childrenOf(readElement(certificate));
+  const fields = childrenOf(signed);
+  // The version comes first, where it is not 1.
+  const at = fields[0]?.tag === numbered(0) ? 1 : 0;
+  const serial = fields[at]!;
+  const extensions = fields.find(({ tag }) => tag === numbered(3));
+  const [list] = extensions ? childrenOf(extensions, numbered(3)) : [];
+  const points = (list ? childrenOf(list) : [])
+    .map((extension) => childrenOf(extension))
+    .find(([oid]) => oid!.whole.toHex() === DISTRIBUTION_POINTS)
+    ?.find(({ tag }) => tag === TAG.octets);
   return {
-    issuer: issuer.whole.toHex(),
-    serial,
-    points: Buffer.from(points?.value ?? []),
+    issuer: fields[at + 2]!.whole.toHex(),
+    serial: magnitude(serial),
+    points: Buffer.from(points?.content ?? []),
   };
 }
 

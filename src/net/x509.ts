@@ -1,141 +1,111 @@
 /**
- * Reads certificates (RFC 5280 section 4.1). The library that makes them takes a fifth of a second of CPU to
- * load, which is more than all the rest of a start.
+ * Reads certificates (RFC 5280 section 4.1) by that part of the X.509 library that knows their shapes. All of it
+ * takes a fifth of a second of CPU to load: only who signs needs that (src/pki/).
  */
-import { createHash } from "node:crypto";
-import { formatAddress } from "./address.ts";
+import { AsnConvert } from "@peculiar/asn1-schema";
 import {
-  childrenOf,
-  type DerElement,
-  DerError,
-  magnitude,
-  numbered,
-  oidText,
-  readElement,
-  TAG,
-} from "./der.ts";
+  Certificate as Shape,
+  id_ce_subjectAltName,
+  type Name,
+  SubjectAlternativeName,
+  type SubjectPublicKeyInfo as PublicKey,
+} from "@peculiar/asn1-x509";
+import { createHash } from "node:crypto";
+
+export type { PublicKey };
+
+/** The bytes are not what they should be. */
+export class X509Error extends Error {
+  override readonly name = "X509Error";
+}
 
 export interface Certificate {
   /** Without zeros in front. */
   readonly serial: Uint8Array;
-  /** A name, as the subject is: x509_names.ts reads them. */
-  readonly issuer: DerElement;
+  /** x509_names.ts reads it, as the subject. */
+  readonly issuer: Name;
   readonly notBefore: Date;
   readonly notAfter: Date;
-  readonly subject: DerElement;
-  /** SubjectPublicKeyInfo. */
-  readonly publicKey: DerElement;
-  readonly extensions: readonly Extension[];
+  readonly subject: Name;
+  readonly publicKey: PublicKey;
+  /** Those that are text or an address. */
+  readonly alternativeNames: readonly AlternativeName[];
 }
 
-export interface Extension {
-  readonly oid: string;
-  readonly isCritical: boolean;
-  readonly value: Uint8Array;
-}
-
-/** Of an alternative name that is read here. */
 export interface AlternativeName {
   readonly type: "email" | "dns" | "url" | "ip";
   readonly value: string;
 }
 
-/** RFC 5280 section 4.2.1.6: tags of the alternative names whose value is text. */
-const TEXTS = new Map<number, AlternativeName["type"]>(
-  [[0x81, "email"], [0x82, "dns"], [0x86, "url"]],
-);
-const IP_ADDRESS = 0x87;
-
-const ALTERNATIVE_NAMES = "2.5.29.17";
-
 /** Each certificate of a PEM text. */
 export const PEM_CERTIFICATE =
   /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;
 
-/** The DER of the first certificate of a PEM text. Throws DerError. */
-export function certificateDer(pem: string): Uint8Array {
+/** The DER of the first certificate of a PEM text. Throws X509Error. */
+export function certificateDer(pem: string): Uint8Array<ArrayBuffer> {
   const [first] = pem.match(PEM_CERTIFICATE) ?? [];
-  try {
-    return Uint8Array.fromBase64(first!.replace(/-----[A-Z ]+-----/g, ""));
-  } catch {
-    throw new DerError("no PEM certificate");
-  }
+  return understood(() =>
+    Uint8Array.fromBase64(first!.replace(/-----[A-Z ]+-----/g, ""))
+  );
 }
 
-/** Throws DerError. */
-export function readCertificate(der: Uint8Array): Certificate {
-  const whole = readElement(der);
-  if (whole.whole.length !== der.length) throw new DerError("more behind it");
-  const [signed, , signature] = childrenOf(whole);
-  if (!signature) throw new DerError("no signature");
-  const fields = childrenOf(signed);
-  // The version comes first, where it is not 1.
-  const at = fields[0]?.tag === numbered(0) ? 1 : 0;
-  const [serial, , issuer, validity, subject, publicKey] = fields.slice(at);
-  const [notBefore, notAfter] = childrenOf(validity).map(readTime);
-  for (const part of [issuer, subject, publicKey]) childrenOf(part);
-  if (serial!.tag !== TAG.integer || !notAfter) throw new DerError("cut off");
-  return {
-    serial: magnitude(serial!),
-    issuer: issuer!,
-    notBefore: notBefore!,
-    notAfter,
-    subject: subject!,
-    publicKey: publicKey!,
-    extensions: readExtensions(fields.find(({ tag }) => tag === numbered(3))),
-  };
-}
-
-/** `list` is what a certificate has as [3] and a revocation list as [0]. Throws DerError. */
-export function readExtensions(list: DerElement | undefined): Extension[] {
-  if (!list) return [];
-  const [inner] = childrenOf(list, list.tag);
-  return childrenOf(inner).map((extension) => {
-    const [oid, ...rest] = childrenOf(extension);
-    const value = rest.at(-1);
-    if (value?.tag !== TAG.octets) throw new DerError("no extension");
-    const flag = rest.length > 1 ? rest[0]!.content[0] : 0;
+/** Throws X509Error. */
+export function readCertificate(der: Uint8Array<ArrayBuffer>): Certificate {
+  return understood(() => {
+    const { tbsCertificate: signed } = AsnConvert.parse(der, Shape);
+    const { issuer, subject, validity } = signed;
+    const serial = new Uint8Array(signed.serialNumber);
+    const start = serial.findIndex((octet) => octet !== 0);
+    const names = signed.extensions
+      ?.find(({ extnID }) => extnID === id_ce_subjectAltName);
     return {
-      oid: oidText(oid),
-      isCritical: flag !== 0,
-      value: value.content,
+      serial: serial.subarray(start),
+      issuer,
+      notBefore: dated(validity.notBefore.getTime()),
+      notAfter: dated(validity.notAfter.getTime()),
+      subject,
+      publicKey: signed.subjectPublicKeyInfo,
+      alternativeNames: names ? alternativeNames(names.extnValue.buffer) : [],
     };
   });
 }
 
-/** RFC 5280 section 4.1.2.5. Throws DerError. */
-export function readTime({ tag, content }: DerElement): Date {
-  const digits = new TextDecoder("latin1").decode(content);
-  const parts = tag === TAG.utcTime || tag === TAG.generalizedTime
-    ? /^(\d\d|\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/.exec(digits)
-    : null;
-  const [, year, month, day, ...time] = parts ?? [];
-  const isShort = year?.length === 2;
-  if (isShort !== (tag === TAG.utcTime)) throw new DerError("no time");
-  const century = isShort ? (Number(year) < 50 ? "20" : "19") : "";
-  const date = new Date(`${century}${year}-${month}-${day}T${time.join(":")}Z`);
-  if (isNaN(date.getTime())) throw new DerError("no time");
-  return date;
-}
-
-/** Subject alternative names that are text or an address. Throws DerError. */
-export function alternativeNames(
-  { extensions }: Pick<Certificate, "extensions">,
-): AlternativeName[] {
-  const found = extensions.find(({ oid }) => oid === ALTERNATIVE_NAMES);
-  if (!found) return [];
-  return childrenOf(readElement(found.value)).flatMap(({ tag, content }) => {
-    const type = TEXTS.get(tag);
-    if (type) return { type, value: new TextDecoder().decode(content) };
-    if (tag !== IP_ADDRESS) return [];
-    if (content.length !== 4 && content.length !== 16) {
-      throw new DerError("no address");
-    }
-    return { type: "ip" as const, value: formatAddress(content) };
-  });
+/** The DER of a part that was read. */
+export function derOf(part: object): Uint8Array {
+  return new Uint8Array(AsnConvert.serialize(part));
 }
 
 /** By which a certificate is known: lower-case hexadecimal. */
 export function sha256Of(der: Uint8Array): string {
   return createHash("sha256").update(der).digest("hex");
+}
+
+/** The library throws errors of many kinds. */
+function understood<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    throw new X509Error("cannot be read", { cause });
+  }
+}
+
+function dated(date: Date): Date {
+  if (isNaN(date.getTime())) throw new X509Error("no time");
+  return date;
+}
+
+/** RFC 5280 section 4.2.1.6. */
+function alternativeNames(der: ArrayBuffer): AlternativeName[] {
+  const names = AsnConvert.parse(der, SubjectAlternativeName);
+  return [...names].flatMap((name) => {
+    const kinds = {
+      email: name.rfc822Name,
+      dns: name.dNSName,
+      url: name.uniformResourceIdentifier,
+      ip: name.iPAddress,
+    };
+    return Object.entries(kinds).flatMap(([type, value]) =>
+      value === undefined ? [] : [{ type: type as keyof typeof kinds, value }]
+    );
+  });
 }

@@ -1,9 +1,10 @@
 /** What is said of the local authority without making it: the library that it signs with is slow to load. */
-import { DerError } from "../net/der.ts";
 import {
   certificateDer,
+  derOf,
   PEM_CERTIFICATE,
   readCertificate,
+  X509Error,
 } from "../net/x509.ts";
 
 /** The name by which the API knows the one authority there is. */
@@ -47,9 +48,9 @@ export function rootIn(text: string): string | null {
 function isOwnIssuer(pem: string): boolean {
   try {
     const { subject, issuer } = readCertificate(certificateDer(pem));
-    return subject.whole.toHex() === issuer.whole.toHex();
+    return derOf(subject).toHex() === derOf(issuer).toHex();
   } catch (error) {
-    if (!(error instanceof DerError)) throw error;
+    if (!(error instanceof X509Error)) throw error;
     return false;
   }
 }

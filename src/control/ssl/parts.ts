@@ -1,18 +1,14 @@
 /** Certificates and revocation lists in lines, as HAProxy shows them. */
+import { AsnConvert } from "@peculiar/asn1-schema";
+import { Name } from "@peculiar/asn1-x509";
 import { createHash } from "node:crypto";
+import { childrenOf, magnitude, readElement } from "../../net/der.ts";
 import {
-  childrenOf,
-  type DerElement,
-  magnitude,
-  oidText,
-  readElement,
-} from "../../net/der.ts";
-import {
-  alternativeNames,
   certificateDer,
+  type PublicKey,
   readCertificate,
 } from "../../net/x509.ts";
-import { nameParts } from "../../net/x509_names.ts";
+import { slashedName } from "../../net/x509_names.ts";
 import type { RevocationList } from "../../port/snapshot.ts";
 
 /** More serial numbers of a list are only counted. */
@@ -21,7 +17,7 @@ const SHOWN_SERIALS = 100;
 export function certificateLines(pem: string): string[] {
   const der = certificateDer(pem);
   const certificate = readCertificate(der);
-  const names = alternativeNames(certificate)
+  const names = certificate.alternativeNames
     .map(({ type, value }) => `${type.toUpperCase()}:${value}`);
   const fingerprint = createHash("sha1").update(der).digest("hex");
   return [
@@ -31,13 +27,13 @@ export function certificateLines(pem: string): string[] {
     `Subject Alternative Name: ${names.join(", ")}`,
     `Algorithm: ${algorithm(certificate.publicKey)}`,
     `SHA1 FingerPrint: ${fingerprint.toUpperCase()}`,
-    `Subject: ${slashed(certificate.subject)}`,
-    `Issuer: ${slashed(certificate.issuer)}`,
+    `Subject: ${slashedName(certificate.subject)}`,
+    `Issuer: ${slashedName(certificate.issuer)}`,
   ];
 }
 
 export function revocationLines(list: RevocationList): string[] {
-  const name = readElement(Uint8Array.fromHex(list.issuer));
+  const name = AsnConvert.parse(Uint8Array.fromHex(list.issuer), Name);
   const serials: string[] = [];
   let count = 0;
   for (const [width, sorted] of list.serials) {
@@ -48,7 +44,7 @@ export function revocationLines(list: RevocationList): string[] {
   }
   const more = count - serials.length;
   return [
-    `Issuer: ${slashed(name)}`,
+    `Issuer: ${slashedName(name)}`,
     `Last Update: ${moment(new Date(list.issued))}`,
     `Next Update: ${
       list.due === undefined ? "NONE" : moment(new Date(list.due))
@@ -59,12 +55,6 @@ export function revocationLines(list: RevocationList): string[] {
   ];
 }
 
-/** `/C=FR/O=Example`. */
-function slashed(name: DerElement): string {
-  return nameParts(name).flat()
-    .map(({ type, value }) => `/${type}=${value}`).join("");
-}
-
 /** `Nov 25 16:07:49 2026 GMT`, as openssl writes it. */
 function moment(date: Date): string {
   const [, day, month, year, time] = date.toUTCString().split(" ");
@@ -73,27 +63,23 @@ function moment(date: Date): string {
 
 const RSA = ["1.2.840.113549.1.1.1", "1.2.840.113549.1.1.10"];
 
-/** RFC 5480 section 2.1.1.1 and RFC 8410 section 3: curves and algorithms. */
+/** Algorithms that say all (RFC 8410 section 3), and DER of the curves of the others (RFC 5480 section 2.1.1.1). */
 const KEYS = new Map([
-  ["1.2.840.10045.3.1.7", "EC256"],
-  ["1.3.132.0.34", "EC384"],
-  ["1.3.132.0.35", "EC521"],
   ["1.3.101.112", "Ed25519"],
   ["1.3.101.113", "Ed448"],
+  ["06082a8648ce3d030107", "EC256"],
+  ["06052b81040022", "EC384"],
+  ["06052b81040023", "EC521"],
 ]);
 
 /** `RSA2048` or `EC256`; its object identifier where it has no name here. */
-function algorithm(publicKey: DerElement): string {
-  const [identifier, bits] = childrenOf(publicKey);
-  const [kind, parameters] = childrenOf(identifier);
-  const oid = oidText(kind);
-  if (RSA.includes(oid)) {
-    const [modulus] = childrenOf(readElement(bits!.content.subarray(1)));
+function algorithm({ algorithm: of, subjectPublicKey }: PublicKey): string {
+  if (RSA.includes(of.algorithm)) {
+    // RFC 8017 A.1.1: the modulus comes first.
+    const [modulus] = childrenOf(readElement(new Uint8Array(subjectPublicKey)));
     const octets = magnitude(modulus!);
     return `RSA${8 * octets.length - Math.clz32(octets[0]!) + 24}`;
   }
-  const curve = parameters && oid === "1.2.840.10045.2.1"
-    ? oidText(parameters)
-    : oid;
-  return KEYS.get(curve) ?? curve;
+  const curve = new Uint8Array(of.parameters ?? []).toHex();
+  return KEYS.get(of.algorithm) ?? KEYS.get(curve) ?? of.algorithm;
 }
