@@ -12,7 +12,6 @@ import { IdleWatch } from "../idle.ts";
 import { countLogin, logLogin } from "../login_report.ts";
 import type { Session } from "../session.ts";
 import { recordRequest } from "./access_log.ts";
-import { Caller } from "./caller.ts";
 import { ClientWatch } from "./client_watch.ts";
 import { type Ending, endingOf, linger, refuse } from "./endings.ts";
 import { Exchange, type Outcome } from "./exchange.ts";
@@ -23,7 +22,6 @@ import { Upstream } from "./upstream.ts";
 /** A client's connection behind its handshake, and the requests that come over it. */
 export class Connection implements Ground {
   readonly upstream = new Upstream();
-  readonly caller = new Caller();
   readonly watch: ClientWatch;
   /** `relay_idle`: while a request or its response is on its way. */
   readonly #idle: IdleWatch;

@@ -27,7 +27,7 @@ import {
 import type { Ground } from "./ground.ts";
 import { RequestSender } from "./request_sender.ts";
 import { type FinalHead, finalHead, Unanswered } from "./response_head.ts";
-import { ruleFor, type Target, targetOf } from "./routing.ts";
+import { accountOf, ruleFor, type Target, targetOf } from "./routing.ts";
 
 const CHUNKED = { kind: "chunked" } as const;
 
@@ -122,9 +122,9 @@ export class Exchange {
     rule: HttpRoute,
     body: Uint8Array | null,
   ): Target | Promise<Target> {
-    const { core, session, caller } = this.ground;
+    const { core, session } = this.ground;
     const { request, attempt } = this;
-    const account = caller.account(core, rule, request, body);
+    const account = accountOf(core, rule, request, body);
     this.#isAnonymous = account === null && rule.extract !== null;
     return targetOf(core, session, attempt, rule, request, account);
   }

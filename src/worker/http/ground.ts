@@ -1,7 +1,6 @@
 import type { HttpSnapshot } from "../../port/snapshot.ts";
 import type { WorkerCore } from "../core.ts";
 import type { Session } from "../session.ts";
-import type { Caller } from "./caller.ts";
 import type { ClientWatch } from "./client_watch.ts";
 import type { Upstream } from "./upstream.ts";
 
@@ -11,7 +10,6 @@ export interface Ground {
   readonly session: Session;
   readonly upstream: Upstream;
   readonly watch: ClientWatch;
-  readonly caller: Caller;
   /** As of the connection's begin. */
   readonly http: HttpSnapshot;
 }
