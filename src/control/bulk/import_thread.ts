@@ -1,4 +1,5 @@
 import type { Config } from "../../config/schema.ts";
+import { trimMemory } from "../../net/libc.ts";
 import { Port } from "../../port/port.ts";
 import { requestEvents } from "../live/store_facility.ts";
 import { recoveryOf } from "../moves/recovery.ts";
@@ -10,6 +11,9 @@ import type {
   ImportTells,
 } from "./import_messages.ts";
 import { Lending } from "./lending.ts";
+
+/** The thread has put down its heap by then, ms: the C library keeps it otherwise. */
+const GONE_MS = 1000;
 
 /** No account has it. */
 const NOBODY = "";
@@ -71,6 +75,7 @@ export const importInThread: CarryOut = async (
   } finally {
     port.close("the import is over");
     thread.terminate();
+    clock.after(GONE_MS, trimMemory);
     lending.end();
     void body.return(undefined).catch(() => {});
   }
