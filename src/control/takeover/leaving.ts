@@ -55,7 +55,8 @@ export class Leaving {
       void store.close();
     } else parts.resolver.invalidate(null);
     this.#counting ??= setInterval(() => void this.count(), COUNT_MS);
-    void this.count();
+    // On the line before the answer, and so known there before the first connection is taken.
+    this.#tell();
     void heir.gone.then(() => this.#lose(heir));
   }
 
@@ -77,13 +78,18 @@ export class Leaving {
 
   /** Tell how many connections there are by listener. */
   async count(): Promise<void> {
-    const { supervisor, registry } = this.host.parts;
+    const { supervisor } = this.host.parts;
     await supervisor.ask("flush", null);
-    this.#heirs.at(-1)?.port.notify("counts", registry.countsByListener());
+    this.#tell();
   }
 
   close(): void {
     clearInterval(this.#counting);
+  }
+
+  #tell(): void {
+    const { registry } = this.host.parts;
+    this.#heirs.at(-1)?.port.notify("counts", registry.countsByListener());
   }
 
   #lose(heir: Heir): void {

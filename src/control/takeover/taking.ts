@@ -139,8 +139,8 @@ export class Taking {
       // One that has ended meanwhile has no sessions any more.
       const link = await meet(each.socket, each, () => host).catch(() => null);
       if (!link) return;
-      await link.port.call("adopt", null).catch(() => {});
       predecessors.add(each, link.port, link.lines.ended);
+      await link.port.call("adopt", null).catch(() => {});
       predecessors.left(each.pid);
     }));
     const socket = `${this.socket}.${pid}`;
