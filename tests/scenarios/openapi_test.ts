@@ -40,6 +40,8 @@ needs(
       ...["-H", `Authorization: Bearer ${TOKEN}`],
       ...["--seed", "1", "-n", "20", "--phases", "coverage,fuzzing"],
       ...["--generation-database", "none"],
+      // The machine may be busy.
+      ...["--request-timeout", "60"],
       // It would end the proxy.
       ...["--exclude-path", "/stop"],
       "--checks",
