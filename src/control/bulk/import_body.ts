@@ -17,6 +17,8 @@ export async function* unbroken(
   };
   const abort = () => end((signal.reason as Error).message);
   signal.addEventListener("abort", abort, { once: true });
+  // The thread that asks for it takes a while to start.
+  if (signal.aborted) abort();
   try {
     for (;;) {
       const cancel = clock.after(

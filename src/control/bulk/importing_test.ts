@@ -267,3 +267,15 @@ Deno.test("an import whose client falls silent, or whose proxy stops, ends", asy
     assert.equal(clock.armed, 0);
   }
 });
+
+Deno.test("an import ends where its proxy was stopped before the first row was asked for", async () => {
+  const { run, mappings, clock } = setup();
+  const signal = AbortSignal.abort(new Error("the proxy is stopping"));
+  const { result, problem, lines } = await run(rows(3000), "best-effort", {
+    signal,
+  });
+  assert.deepEqual([result, lines], ["failed", 0]);
+  assert.match(problem!, /the proxy is stopping/);
+  assert.equal(mappings.size, 0);
+  assert.equal(clock.armed, 0);
+});
