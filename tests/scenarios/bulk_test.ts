@@ -1,6 +1,6 @@
 /** All mappings into the store and out of it, over the built file. */
 import assert from "node:assert/strict";
-import { TOKEN } from "../support/proxy_config.ts";
+import { destination, TOKEN } from "../support/proxy_config.ts";
 import { BOB, Stage } from "../support/stage.ts";
 import { pause, until } from "../support/wait.ts";
 
@@ -208,6 +208,75 @@ Deno.test("a client that leaves in the middle of an import leaves nothing behind
     return status === 200;
   });
   assert.equal(await Deno.readTextFile(proxy.mappingFile), before);
+});
+
+/** An import by best effort that has read its first row and waits for the last. */
+async function halfAnImport(stage: Stage, first: string, last: string) {
+  const isRead = Promise.withResolvers<void>();
+  const isToEnd = Promise.withResolvers<void>();
+  // More than fits between the client and the import: one line that is too long.
+  const pieces = [
+    first,
+    ...Array.from({ length: 32 }, () => "x".repeat(1 << 20)),
+  ];
+  const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
+    async pull(controller) {
+      const piece = pieces.shift();
+      if (piece !== undefined) return controller.enqueue(bytes(piece));
+      isRead.resolve();
+      await isToEnd.promise;
+      controller.enqueue(bytes(`\n${last}`));
+      controller.close();
+    },
+  });
+  const report = importRows(stage, "?format=tsv&mode=best-effort", body);
+  await Promise.race([isRead.promise, report]);
+  return {
+    end() {
+      isToEnd.resolve();
+      return report;
+    },
+  };
+}
+
+Deno.test("an import does not write a destination that is taken away in the middle", async () => {
+  await using stage = await Stage.create({
+    config: { destination: { spare: destination(1, "plain") } },
+  });
+  const { proxy } = stage;
+  const before = await Deno.readTextFile(proxy.mappingFile);
+  const half = await halfAnImport(stage, "ann\tspare\n", "zoe\tnew\n");
+  await proxy.ask("DELETE", "/config/destination/spare");
+  const { status, problem, written } = await half.end();
+  assert.deepEqual([status, written], [500, 0]);
+  assert.match(problem!, /destination "spare" is not declared/);
+  assert.equal(await Deno.readTextFile(proxy.mappingFile), before);
+  // The next one can have the file.
+  const next = await importRows(stage, "?format=tsv", "zoe\tnew\n");
+  assert.equal(next.status, 200, next.problem ?? "");
+  await proxy.ask("POST", "/mappings/reload");
+});
+
+Deno.test("an import ends where the configuration has another mapping store in the middle", async () => {
+  await using stage = await Stage.create();
+  const { proxy } = stage;
+  const before = await Deno.readTextFile(proxy.mappingFile);
+  const half = await halfAnImport(stage, "ann\tnew\n", "zoe\tnew\n");
+  const path = `${proxy.ground.folder}/other`;
+  await Deno.writeTextFile(path, "bob@example.com\told\n");
+  const old = proxy.mappingFile;
+  await proxy.reconfigure({ mapping: { file: { path } } });
+  await proxy.ask("POST", "/config/reload");
+  const { status, problem } = await half.end();
+  assert.equal(status, 500);
+  assert.match(problem!, /the configuration has another mapping store now/);
+  assert.equal(await Deno.readTextFile(old), before);
+  const next = await importRows(stage, "?format=tsv", "zoe\tnew\n");
+  assert.equal(next.status, 200, next.problem ?? "");
+  assert.equal(
+    await Deno.readTextFile(path),
+    "bob@example.com\told\nzoe\tnew\n",
+  );
 });
 
 Deno.test("ctl imports a file and standard output takes the export, both without a bar where there is no terminal", async () => {

@@ -1,3 +1,4 @@
+import { mappingTargetFault } from "../../config/mapping_targets.ts";
 import type { Config } from "../../config/schema.ts";
 import { trimMemory } from "../../net/libc.ts";
 import { Port } from "../../port/port.ts";
@@ -30,7 +31,10 @@ export const importInThread: CarryOut = async (
 ) => {
   const { store } = parts;
   const body = unbroken(rows, signal, clock);
-  const lending = new Lending(store);
+  const lending = new Lending(
+    store,
+    (destination) => mappingTargetFault(config())(destination),
+  );
   let given: Config = config();
   let back = Promise.resolve();
   const thread = new Worker(
@@ -43,6 +47,10 @@ export const importInThread: CarryOut = async (
       ...lending.handlers,
       async body() {
         const { done, value: bytes } = await body.next();
+        // What is written to the old one, nobody would see.
+        if (parts.store !== store) {
+          throw new Error("the configuration has another mapping store now");
+        }
         if (done) return null;
         const now = config();
         const isOther = now !== given;

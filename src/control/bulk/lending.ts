@@ -11,18 +11,33 @@ type FileAsks = Pick<ImportAsks, "lend" | "pieces" | "made" | "giveBack">;
 export class Lending {
   #old: readonly Piece[] = [];
   #made: Piece[] = [];
+  /** Destinations that the rows of new pieces name. */
+  #named = new Set<string>();
   /** Resolves with what the file looks like since it was replaced, or null. */
   #back = Promise.withResolvers<FileStamp | null>();
   #rewriting: Promise<void> = Promise.resolve();
 
-  constructor(private readonly store: Pick<MappingStore, "rewrite">) {}
+  /** `fault`: what is wrong with a destination now, or null. */
+  constructor(
+    private readonly store: Pick<MappingStore, "rewrite">,
+    private readonly fault: (destination: string) => string | null,
+  ) {}
 
   readonly handlers: Handlers<FileAsks> = {
     lend: () => this.#lend(),
     pieces: ({ from }) => somePieces(this.#old, from),
     made: (pieces) => {
       for (const each of pieces) {
-        this.#made.push(typeof each === "number" ? this.#old[each]! : each);
+        if (typeof each === "number") this.#made.push(this.#old[each]!);
+        else {
+          this.#made.push(each);
+          for (const name of each.names) this.#named.add(name);
+        }
+      }
+      // One may have been taken away since its rows were judged. No start would take the file then.
+      for (const name of this.#named) {
+        const wrong = this.fault(name);
+        if (wrong !== null) throw new Error(wrong);
       }
       return null;
     },
@@ -43,6 +58,7 @@ export class Lending {
     this.#rewriting = this.store.rewrite!(async (path, { rows, stamp }) => {
       this.#old = rows.pieces;
       this.#made = [];
+      this.#named = new Set();
       this.#back = Promise.withResolvers();
       lend({ path, stamp, pieces: rows.pieces.length });
       const now = await this.#back.promise;

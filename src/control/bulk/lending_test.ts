@@ -17,7 +17,11 @@ async function setup() {
     checkDestination: () => null,
     warn() {},
   });
-  const lending = new Lending(store);
+  const lending = new Lending(
+    store,
+    (name) => gone.has(name) ? `destination ${name} is gone` : null,
+  );
+  const gone = new Set<string>();
   let crossed = 0;
   const call = async (name: keyof ImportAsks, argument: unknown) => {
     if (name === "made") {
@@ -39,6 +43,7 @@ async function setup() {
     store,
     lending,
     lent,
+    gone,
     crossed: () => crossed,
     async [Symbol.asyncDispose]() {
       await store.close();
@@ -72,6 +77,7 @@ Deno.test("a lent mapping file is changed for its owner, and what has not change
   assert.equal(await t.store.get("user7"), "new");
   assert.equal(await t.store.get("user49999"), "old");
   assert.equal(t.store.size, 50_001);
+  assert.equal(t.lent.size, 50_001);
   assert.ok(t.crossed() <= 3, `${t.crossed()} pieces`);
   const wanted = [
     ...OLD.map((row) => row === "user7\told\n" ? "user7\tnew\n" : row),
@@ -119,4 +125,17 @@ Deno.test("a lent mapping file is as it was where it cannot be written, or its b
     await Deno.readTextFile(t.path),
     "user1\tother\nuser2\tnew\n",
   );
+});
+
+Deno.test("a lent mapping file is not made to name a destination that was taken away meanwhile", async () => {
+  await using t = await setup();
+  const change = changes(["user1", "spare"], ["zoe", "spare"]);
+  t.gone.add("spare");
+  await assert.rejects(t.lent.writeAll(change, keep), {
+    code: "write-failed",
+    message: /destination spare is gone/,
+  });
+  assert.equal(await Deno.readTextFile(t.path), OLD.join(""));
+  await t.lent.writeAll(changes(["zoe", "new"]), keep);
+  assert.equal(await t.store.get("zoe"), "new");
 });

@@ -19,7 +19,7 @@ export class LentFileStore
       Port<ImportAsks, unknown, Record<never, never>, unknown>,
       "call"
     >,
-    readonly size: number,
+    public size: number,
   ) {}
 
   unstorable(identifier: string): string | null {
@@ -58,6 +58,8 @@ export class LentFileStore
     } finally {
       await owner.call("giveBack", written && written.stamp);
     }
+    // A best-effort import writes more than once.
+    if (written) this.size = written.rows.size;
   }
 
   async #read({ pieces, stamp }: LentFile) {
