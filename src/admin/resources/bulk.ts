@@ -172,32 +172,16 @@ function streamed(
   format: RowFormat,
   closing: AbortSignal,
 ): ReadableStream<Uint8Array> {
-  const encoder = new TextEncoder();
-  const iterator = pages[Symbol.asyncIterator]();
-  let head = headOf(format);
-  return new ReadableStream({
-    start(controller) {
-      closing.addEventListener(
-        "abort",
-        () => controller.error(closing.reason),
-      );
-    },
-    async pull(controller) {
-      for (;;) {
-        const { done, value } = await iterator.next();
-        const rows = (value ?? []).map((each: Mapping) =>
-          formatRow(format, each)
-        );
-        const text = head + rows.join("");
-        head = "";
-        if (text !== "") controller.enqueue(encoder.encode(text));
-        if (done) controller.close();
-        // Nobody pulls again before something came.
-        if (done || text !== "") return;
-      }
-    },
-    async cancel() {
-      await iterator.return?.();
-    },
-  }, { highWaterMark: 0 });
+  return ReadableStream.from(textOf(pages, format))
+    .pipeThrough(new TextEncoderStream(), { signal: closing });
+}
+
+async function* textOf(
+  pages: AsyncIterable<readonly Mapping[]>,
+  format: RowFormat,
+): AsyncGenerator<string> {
+  yield headOf(format);
+  for await (const rows of pages) {
+    yield rows.map((each) => formatRow(format, each)).join("");
+  }
 }
