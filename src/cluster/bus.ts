@@ -67,6 +67,7 @@ export class Bus {
   #line: BusLine | null = null;
   /** The line is open, and what was known before it was is forgotten. */
   #joined = false;
+  #isClosing = false;
   /** Signs of life by others with the name of this proxy. */
   #namesakes = 0;
   #heardSelf = 0;
@@ -121,8 +122,12 @@ export class Bus {
 
   /** Says goodbye. */
   async close(): Promise<void> {
-    const line = this.#line;
-    if (line && this.#joined) {
+    const line = this.#joined ? this.#line : null;
+    // Behind a goodbye a sign of life, even in answer to another's, would say that it is back.
+    this.#isClosing = true;
+    this.#joined = false;
+    this.#stopBeating();
+    if (line) {
       const goodbye = this.#send(
         line,
         encode({ kind: "leave", from: this.#id }),
@@ -178,6 +183,7 @@ export class Bus {
   async #join(line: BusLine, lose: (reason: string) => void): Promise<void> {
     this.#line = line;
     await this.host.joining();
+    if (this.#isClosing) return;
     this.#heardSelf = this.#joinedAt = this.options.clock.now();
     this.#joined = true;
     this.host.events.up();

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { FakeClock } from "../../tests/support/fake_clock.ts";
 import { BEAT_MS, Bus, type BusHost, DEAF_MS } from "./bus.ts";
 import { ANSWER_MS } from "./inquiry.ts";
+import { encode } from "./message.ts";
 import { FORGOTTEN_MS, SILENT_MS } from "./members.ts";
 import type { Request } from "./owed.ts";
 import { BusFault, type BusTransport, type LineEvents } from "./transport.ts";
@@ -373,6 +374,23 @@ Deno.test("Bus: one that leaves says so, and nobody waits for it", async () => {
   await b.bus.close();
   assert.deepEqual((await asked).unreached, []);
   assert.deepEqual(a.told.at(-1), "left b");
+  assert.deepEqual(a.nodes(), []);
+});
+
+Deno.test("Bus: one that leaves says nothing behind its goodbye", async () => {
+  await using stage = await two();
+  const { a, b } = stage;
+  const closed = b.bus.close();
+  b.line!.message(encode({
+    kind: "beat",
+    from: "c",
+    node: "c",
+    version: "1.2.3",
+    up: 0,
+    sessions: 0,
+    hello: true,
+  }));
+  await closed;
   assert.deepEqual(a.nodes(), []);
 });
 
