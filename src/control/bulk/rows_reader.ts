@@ -7,7 +7,6 @@ import {
 } from "../../store/rows/lines.ts";
 import { isHead, readRow, type RowFormat } from "../../store/rows/formats.ts";
 import type { Mapping, MappingStore } from "../../store/store.ts";
-import { Turns } from "../../store/turns.ts";
 import { accountKey, mustBeStorable, mustBeTarget } from "../accounts.ts";
 import { ControlError } from "../api.ts";
 import type { BadLine } from "../api_bulk.ts";
@@ -25,12 +24,11 @@ export interface ReadRow extends Mapping {
   readonly line: number;
 }
 
-/** Reads and judges rows in turns that leave time for others, and keeps what was wrong with them. */
+/** Reads and judges rows, and keeps what was wrong with them. */
 export class RowsReader {
   lines = 0;
   badLines = 0;
   readonly errors: BadLine[] = [];
-  readonly #turns = new Turns();
   #number = 0;
   /** Destinations that were found right in this configuration, by name: a million rows name a few. */
   #judged: { config: Config; names: Map<string, string> } | null = null;
@@ -52,12 +50,7 @@ export class RowsReader {
           yield rows;
           rows = [];
         }
-        const pause = this.#turns.step();
-        if (pause) await pause;
       }
-      // A stream that is ready all the time and has no lines leaves no turn either.
-      const pause = this.#turns.look();
-      if (pause) await pause;
     }
     for (const line of splitter.finish()) this.#take(line, rows);
     yield rows;
